@@ -1,0 +1,29 @@
+"""One PostgreSQL and one Valkey for a whole pytest run, unless DATABASE_URL and BROKER_URL name others."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from apps.config.embedded import Postgres, Valkey
+
+
+def start() -> None:
+    if os.environ.get("MARGINALIA_TESTS"):
+        return  # a child of the run: everything is in the environment already
+    home = Path(tempfile.mkdtemp(prefix="marginalia-test-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ["MARGINALIA_TESTS"] = "1"
+    os.environ["MARGINALIA_HOME"] = str(home)
+    os.environ["SECRET_KEY"] = "tests-only-" + "k7Jq0wXz" * 8
+    if not os.environ.get("DATABASE_URL"):
+        _start(Postgres(home, durable=False), "DATABASE_URL")
+    if not os.environ.get("BROKER_URL"):
+        _start(Valkey(home), "BROKER_URL")
+
+
+def _start(server: Postgres | Valkey, setting: str) -> None:
+    server.start()
+    atexit.register(server.stop)  # last in, first out: before its folder goes
+    os.environ[setting] = server.url
