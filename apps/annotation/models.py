@@ -1,0 +1,162 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import HalfVectorField
+
+from apps.content.models import Item, Split
+from apps.projects.models import Label, Project
+from apps.registry.models import ModelVersion
+
+
+class Prediction(models.Model):
+    """Immutable. One item under one version, the full probability vector in that version's label order."""
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="predictions")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")  # the likeliest
+    confidence = models.FloatField()
+    margin = models.FloatField()  # likeliest minus second likeliest
+    probabilities = HalfVectorField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "item"], name="prediction_once")]
+
+
+class Task(models.Model):
+    """One wish for people to look at an item. `state` with its partial index is what hand-out reads."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")  # a free place
+        FULL = "full", _("handed out")  # all wanted places leased or answered
+        DONE = "done", _("done")
+        CLOSED = "closed", _("closed")
+
+    class Reason(models.TextChoices):
+        COLD_START = "cold_start", _("a typical example of its kind, to begin with")
+        UNCERTAIN = "uncertain", _("the model is unsure about it")
+        RANDOM = "random", _("drawn at random, to keep the picture honest")
+        HOLDOUT = "holdout", _("held out, to measure the model")
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="tasks")
+    split = models.CharField(max_length=8, choices=Split.choices)  # of the item; composite key in the database
+    reason = models.CharField(max_length=12, choices=Reason.choices, default=Reason.RANDOM)
+    score = models.FloatField(null=True)  # what the reason measured, for example the margin
+    rank = models.BigIntegerField()  # smaller is sooner; below TOP is what the live head put there
+    wanted = models.PositiveSmallIntegerField(default=1)
+    taken = models.PositiveSmallIntegerField(default=0)  # places leased or answered; the row lock guards it
+    state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
+    suggestion = models.JSONField(null=True)  # {"head": revision, "labels": [id …], "probabilities": [p …]}
+    created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+
+    TOP = 1_000_000  # ranks below are chosen by the head, ranks above are the random order of arrival
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(state__in=["open", "full"]), name="task_one_live_per_item"
+            ),
+            models.CheckConstraint(condition=Q(taken__lte=F("wanted")), name="task_not_overbooked"),
+            models.CheckConstraint(
+                condition=Q(reason="holdout") ^ Q(split="pool"), name="task_holdout_only_as_holdout"
+            ),
+            models.CheckConstraint(
+                condition=Q(split="pool") | Q(suggestion=None), name="task_holdout_is_labelled_blind"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "rank"], condition=Q(state="open"), name="task_queue"),
+        ]
+
+
+class Lease(models.Model):
+    """A person's hold on a task; unique for ever, so nobody meets the same task twice."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("active")
+        ANSWERED = "answered", _("answered")
+        SKIPPED = "skipped", _("skipped")
+        EXPIRED = "expired", _("expired")
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="leases")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    token = models.UUIDField(default=uuid.uuid4, unique=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
+    claimed_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "annotator"], name="lease_once_per_person")]
+        indexes = [
+            models.Index(fields=["annotator"], condition=Q(state="active"), name="lease_active_of"),
+            models.Index(fields=["expires_at"], condition=Q(state="active"), name="lease_active_expiry"),
+        ]
+
+
+class Annotation(models.Model):
+    """Append-only (trigger). An edit or an undo is a new revision of the same person's opinion on the item."""
+
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted", _("suggestion accepted")
+        CORRECTED = "corrected", _("suggestion corrected")
+        SCRATCH = "scratch", _("without a suggestion")
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="annotations")
+    task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="annotations")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    key = models.UUIDField()  # made by the client per answer: sending twice stores once
+    revision = models.PositiveIntegerField(default=1)
+    retracted = models.BooleanField(default=False)  # this revision takes the opinion back (undo)
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    value = models.JSONField(null=True)  # answers of the other task kinds
+    note = models.TextField(blank=True)
+    flagged = models.BooleanField(default=False)
+    outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    shown_version = models.ForeignKey(ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+")
+    shown = models.JSONField(null=True)  # the suggestion exactly as it stood on the page
+    seconds = models.FloatField(null=True)
+    late = models.BooleanField(default=False)  # came after its lease had run out
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["annotator", "key"], name="annotation_key_once"),
+            models.UniqueConstraint(fields=["item", "annotator", "revision"], name="annotation_revision_once"),
+        ]
+        indexes = [models.Index(fields=["annotator", "-id"], name="annotation_latest_of")]
+
+
+class Resolution(models.Model):
+    """The item's current truth and how it came about."""
+
+    class How(models.TextChoices):
+        SINGLE = "single", _("one person's answer")
+        CONSENSUS = "consensus", _("several people agree")
+        ADJUDICATED = "adjudicated", _("decided by a reviewer")
+        IMPORTED = "imported", _("imported")
+        GOLD = "gold", _("gold item")
+
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="resolution")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    split = models.CharField(max_length=8, choices=Split.choices)
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    value = models.JSONField(null=True)
+    how = models.CharField(max_length=12, choices=How.choices)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "changed_at"], name="resolution_changes")]
+
+
+class Arrival(models.Model):
+    """How far this project's items have been taken in (tasks opened, imported labels resolved)."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    last_item = models.BigIntegerField(default=0)

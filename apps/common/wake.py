@@ -1,0 +1,31 @@
+"""Wake-ups upward: a lower floor may tell the broker that something changed, without knowing who listens.
+
+The message carries no state and may be lost: beat asks the same question every second. It only saves that second.
+"""
+
+import logging
+import time
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
+_LEAST_GAP = 0.2  # seconds between two wake-ups of one kind and id from one process
+_last: dict[tuple[str, int], float] = {}
+
+
+def wake_on_commit(task: str, pk: int) -> None:
+    transaction.on_commit(lambda: _wake(task, pk), robust=True)
+
+
+def _wake(task: str, pk: int) -> None:
+    now = time.monotonic()
+    if now - _last.get((task, pk), 0.0) < _LEAST_GAP:
+        return
+    _last[task, pk] = now
+    try:
+        current_app.send_task(task, args=[pk], retry=False)
+    except (OSError, OperationalError) as error:
+        # a broker that is down costs a second of delay, never the answer that was just saved
+        log.warning("could not wake %s: %s", task, error)

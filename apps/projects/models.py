@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer", _("Viewer")
+    ANNOTATOR = "annotator", _("Annotator")
+    REVIEWER = "reviewer", _("Reviewer")
+    PRODUCT_MANAGER = "product_manager", _("Product manager")
+    ADMINISTRATOR = "administrator", _("Administrator")
+
+
+class Project(models.Model):
+    class TaskKind(models.TextChoices):
+        SINGLE = "single", _("One label per text")
+        MULTI = "multi", _("Several labels per text")
+        SPANS = "spans", _("Labelled spans in the text")
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    task_kind = models.CharField(_("task kind"), max_length=10, choices=TaskKind.choices, default=TaskKind.SINGLE)
+    language = models.CharField(_("language"), max_length=10, default="en")
+    guidelines = models.TextField(_("guidelines"), blank=True)  # Markdown, sanitised when shown
+    labels_closed = models.BooleanField(_("only known labels may be imported"), default=False)
+    encoder = models.CharField(_("encoder"), max_length=300)  # minilm-l6, a Hugging Face id, or a path
+    seed = models.PositiveIntegerField(default=0)
+
+    # how the queue is made (design, section 3)
+    wanted = models.PositiveSmallIntegerField(
+        _("people per item"), default=1, validators=[MinValueValidator(1), MaxValueValidator(20)]
+    )
+    random_share = models.FloatField(
+        _("random share"), default=0.15, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    holdout_share = models.FloatField(
+        _("hold-out share"), default=0.2, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    holdout_target = models.PositiveIntegerField(_("hold-out items to label"), default=400)
+    holdout_fraction = models.FloatField(
+        _("part of new content held out"), default=0.1, validators=[MinValueValidator(0), MaxValueValidator(0.5)]
+    )
+    holdout_cap = models.PositiveIntegerField(_("hold-out items at most"), default=1000)
+    lease_seconds = models.PositiveIntegerField(default=600, validators=[MinValueValidator(30)])
+
+    created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    joined_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="member_once")]
+
+
+class Invitation(models.Model):
+    """The only way in for a new person. The link holds a random secret; the row keeps its SHA-256."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=16, choices=Role.choices)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+
+class Label(models.Model):
+    """Archived, never deleted: old truths and old model versions keep pointing at it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="labels")
+    name = models.CharField(_("name"), max_length=120)
+    description = models.TextField(_("description"), blank=True)
+    color = models.PositiveSmallIntegerField(_("colour"), default=1)  # 1..12, a --label-N token
+    hotkey = models.CharField(_("key"), max_length=1, blank=True)
+    position = models.PositiveIntegerField(default=0)
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="label_name_once"),
+            models.UniqueConstraint(
+                fields=["project", "hotkey"],
+                condition=~Q(hotkey="") & Q(archived_at=None),
+                name="label_hotkey_once",
+            ),
+            models.CheckConstraint(condition=Q(color__gte=1, color__lte=12), name="label_color_1_to_12"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

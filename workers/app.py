@@ -1,0 +1,41 @@
+"""The Celery app: queues, routes, schedule. Tasks live in apps/*/tasks.py: an id in, one call, nothing out."""
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apps.config.settings")
+
+app = Celery("marginalia")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_queues=[Queue("default"), Queue("gpu")],
+    task_default_queue="default",
+    task_routes={
+        "learning.encode": {"queue": "gpu"},
+        "learning.train": {"queue": "gpu"},
+        "learning.repredict": {"queue": "gpu"},
+    },
+    # a message is only a wake-up: rows hold the state, and sweepers find rows whose message was lost
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_soft_shutdown_timeout=10,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"socket_connect_timeout": 1, "socket_timeout": 5},
+    task_publish_retry=False,
+    beat_schedule={
+        "sweep": {"task": "annotation.sweep", "schedule": 15.0},
+        "take-in": {"task": "annotation.take_in_due", "schedule": 1.0},
+        "refresh": {"task": "learning.refresh_due", "schedule": 1.0},
+        "resume-imports": {"task": "content.resume_imports", "schedule": 15.0},
+        "encode": {"task": "learning.encode_due", "schedule": 2.0},
+        "revive-runs": {"task": "learning.revive_runs", "schedule": 10.0},
+    },
+)
+app.autodiscover_tasks(["apps.content", "apps.annotation", "apps.learning"])
