@@ -107,6 +107,15 @@ class TrainingRun(models.Model):
 
     LIVE = (State.QUEUED, State.RUNNING, State.CANCELLING)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project"],
+                condition=Q(state__in=["queued", "running", "cancelling"]),
+                name="run_one_live_per_project",
+            ),
+        ]
+
 
 class Repredict(models.Model):
     """Background prediction of a version: the hold-out after training, the whole pool on promotion."""
