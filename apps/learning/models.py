@@ -13,13 +13,16 @@ class Encoding(models.Model):
     """Background computation of one project's vectors under its encoder; the row is the progress bar."""
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    encoder = models.CharField(max_length=300, blank=True)  # whose digest this is; differs after a change of mind
     encoder_digest = models.CharField(max_length=64, blank=True)
+    through_item = models.BigIntegerField(default=0)  # every item up to here has a vector, and no lower id can appear
     total = models.BigIntegerField(default=0)
     done = models.BigIntegerField(default=0)
     rate = models.FloatField(null=True)  # texts a second, smoothed
     error = models.TextField(blank=True)
     attempt = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True)  # set while a worker is at it
+    asked_at = models.DateTimeField(null=True)  # when a worker was last woken for it
 
 
 class LiveHead(models.Model):
@@ -34,6 +37,8 @@ class LiveHead(models.Model):
     fitted_through = models.DateTimeField(null=True)  # newest Resolution.changed_at it has seen
     fitted_at = models.DateTimeField(null=True)
     seconds = models.FloatField(null=True)  # of the last refresh, end to end
+    seen_through = models.BigIntegerField(default=0)  # the pool it chose from: items up to here
+    timing = models.JSONField(default=dict)  # seconds by step of the last refresh
 
 
 class CurvePoint(models.Model):
