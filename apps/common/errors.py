@@ -13,6 +13,7 @@ class DomainError(Exception):
     """The request is understood and refused; str(error) says what to do instead."""
 
     status = 409
+    field = ""
 
 
 class InvalidInput(DomainError):
@@ -27,7 +28,7 @@ class InvalidInput(DomainError):
 
 def _body(error: DomainError) -> dict[str, Any]:
     body: dict[str, Any] = {"detail": str(error)}
-    if getattr(error, "field", ""):
+    if error.field:
         body["field"] = error.field
     return body
 

@@ -48,9 +48,6 @@ def spawn(
         if nice:
             os.nice(nice)
 
-    identity: dict[str, Any] = {}
-    if user is not None:
-        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     return subprocess.Popen(
         [str(part) for part in command],
         env=dict(env) if env is not None else None,
@@ -59,9 +56,14 @@ def spawn(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=before_exec,
-        **identity,
+        preexec_fn=before_exec,  # noqa: PLW1509 - safe, because no parent of ours has threads
+        **as_user(user),
     )
+
+
+def as_user(user: pwd.struct_passwd | None) -> dict[str, Any]:
+    """What subprocess needs to run something as that user."""
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
 
 
 def service_user() -> pwd.struct_passwd | None:

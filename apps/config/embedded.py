@@ -5,6 +5,7 @@ Both listen to this machine alone and ask for a random password.
 
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -62,7 +63,7 @@ class Postgres:
     durable: bool = True  # tests give up durability for speed
     process: subprocess.Popen[bytes] | None = None
     _sockets: Path | None = None
-    user: "children.pwd.struct_passwd | None" = field(default_factory=children.service_user)
+    user: pwd.struct_passwd | None = field(default_factory=children.service_user)
 
     name = "postgres"
 
@@ -122,17 +123,12 @@ class Postgres:
         # initdb wants the password in a file, and its user may not read ours; the data folder must stay empty
         handed = children.own_folder(Path(tempfile.mkdtemp(prefix="marginalia-")), self.user) / "password"
         handed.write_text(password)
-        made = subprocess.run(
-            [
-                *(self._program("initdb"), "-D", self.data, "-U", "postgres", "--encoding=UTF8", "--no-sync"),
-                *("--auth=scram-sha-256", f"--pwfile={handed}", "--locale=C"),
-                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            **({"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}),
-        )
+        command: list[str | Path] = [
+            *(self._program("initdb"), "-D", self.data, "-U", "postgres", "--encoding=UTF8", "--no-sync"),
+            *("--auth=scram-sha-256", f"--pwfile={handed}", "--locale=C", "--no-instructions"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        ]
+        made = subprocess.run(command, capture_output=True, text=True, check=False, **children.as_user(self.user))
         shutil.rmtree(handed.parent)
         if made.returncode:
             raise DidNotStart(f"initdb could not make {self.data}: {made.stderr.strip()}")
@@ -187,8 +183,7 @@ class Postgres:
 
         deadline = time.monotonic() + patience
         while True:
-            assert self.process is not None
-            if self.process.poll() is not None:
+            if self.process is None or self.process.poll() is not None:
                 raise DidNotStart(f"PostgreSQL ended at once:\n{_log_tail(self.log)}")
             try:
                 psycopg.connect(self._admin_dsn(), connect_timeout=5).close()
@@ -221,7 +216,7 @@ class Valkey:
     home: Path
     process: subprocess.Popen[bytes] | None = None
     port: int = field(default_factory=free_port)
-    user: "children.pwd.struct_passwd | None" = field(default_factory=children.service_user)
+    user: pwd.struct_passwd | None = field(default_factory=children.service_user)
 
     name = "valkey"
 
@@ -281,8 +276,7 @@ class Valkey:
 
         deadline = time.monotonic() + patience
         while True:
-            assert self.process is not None
-            if self.process.poll() is not None:
+            if self.process is None or self.process.poll() is not None:
                 raise DidNotStart(f"Valkey ended at once:\n{_log_tail(self.log)}")
             try:
                 redis.Redis.from_url(self.url, socket_timeout=2).ping()

@@ -74,6 +74,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.config.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -137,9 +138,12 @@ def _url_of_running(service: str) -> str:
     return path.read_text().strip() if path.exists() else ""
 
 
-DATABASE_URL = env.secret("DATABASE_URL") or _url_of_running("database") or "postgresql://127.0.0.1/marginalia"
+_database_url = env.secret("DATABASE_URL") or _url_of_running("database")
+_broker_url = env.secret("BROKER_URL") or _url_of_running("broker")
+SERVERS_KNOWN = bool(_database_url and _broker_url)  # `up --only` must join what is there
+DATABASE_URL = _database_url or "postgresql://127.0.0.1/marginalia"
 DATABASES = {"default": _database(DATABASE_URL)}
-BROKER_URL = env.secret("BROKER_URL") or _url_of_running("broker") or "redis://127.0.0.1:6379/0"
+BROKER_URL = _broker_url or "redis://127.0.0.1:6379/0"
 
 CELERY_BROKER_URL = BROKER_URL
 # Shared by all web processes (login throttle, sessions); a RabbitMQ installation keeps it in the database instead.
@@ -241,7 +245,7 @@ REST_FRAMEWORK = {
         "apps.accounts.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

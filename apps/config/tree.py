@@ -1,0 +1,179 @@
+"""What `manage.py up` runs: which services, with which commands, in which order they end."""
+
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.config import health
+from apps.config.embedded import Postgres, Valkey, free_port
+from apps.config.home import Home
+from apps.config.supervise import Server, Service, Tree, say
+from workers import gpu
+
+ROLES = ("web", "default", "gpu", "beat")
+# waves of ending: nothing new comes in, then the work in hand is finished
+WAVE_IN, WAVE_WORK = 0, 1
+URLS = ("database.url", "broker.url", "web.url", "pid")
+
+
+class Refused(Exception):
+    """`up` does not start; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    base: Path
+    home: Path
+    host: str
+    port: int
+    workers: int
+    roles: Sequence[str]
+    embed_database: bool
+    embed_broker: bool
+
+
+def _python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def prepare(options: Options) -> Service:
+    return Service("prepare", _python(str(options.base / "manage.py"), "prepare"))
+
+
+def seeding() -> Service:
+    return Service("demo", _python("-u", str(Path(__file__).resolve().parents[2] / "manage.py"), "seed_demo"))
+
+
+def services(options: Options) -> list[Service]:
+    """SIGTERM to a Celery worker would wait for ever; as SIGQUIT it gives tasks ten seconds (workers/app.py)."""
+    soon = {"REMAP_SIGTERM": "SIGQUIT", "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
+    made: list[Service] = []
+    if "web" in options.roles:
+        made.append(Service("web", web_command(options), wave=WAVE_IN, patience=10))
+    if "beat" in options.roles:
+        made.append(Service("beat", _beat(options), wave=WAVE_IN, patience=5))
+    if "default" in options.roles:
+        # an import or an export must not take the processor from the page somebody waits for
+        made.append(Service("default", _default_worker(), env=soon, nice=5, wave=WAVE_WORK))
+    if "gpu" in options.roles:
+        for number in gpu.gpus() or [""]:
+            chosen = ["--gpu", number] if number else []
+            command = _python("-m", "workers.gpu", *chosen)
+            made.append(Service(f"gpu{number}", command, env=soon, nice=5, wave=WAVE_WORK))
+    return made
+
+
+def web_command(options: Options) -> list[str]:
+    return _python(
+        *("-m", "granian", "--interface", "wsgi", "apps.config.wsgi:application"),
+        *("--host", options.host, "--port", str(options.port), "--workers", str(options.workers)),
+        *("--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--workers-kill-timeout", "8"),
+    )
+
+
+def _default_worker() -> list[str]:
+    return _python(
+        *(
+            "-m",
+            "celery",
+            "-q",
+            "-A",
+            "workers.app",
+            "worker",
+            "-Q",
+            "default",
+            "-n",
+            "default@%h",
+            "--pool",
+            "prefork",
+        ),
+        *("--concurrency", "2", "--max-tasks-per-child", "1000", "--without-gossip", "--without-mingle"),
+        *("--loglevel", "WARNING"),
+    )
+
+
+def _beat(options: Options) -> list[str]:
+    schedule = options.home / "run" / "beat-schedule"
+    return _python(
+        *("-m", "celery", "-q", "-A", "workers.app", "beat", "--schedule", str(schedule), "--pidfile="),
+        *("--enable-remote-control", "-n", "beat@%h", "--loglevel", "WARNING"),
+    )
+
+
+def free_or_refuse(host: str, port: int) -> int:
+    if port == 0:
+        return free_port()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Refused(f"{host}:{port} cannot be used ({error.strerror}). Choose another with --port.") from error
+    return port
+
+
+def address(options: Options) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(options.host, options.host)  # noqa: S104 - compared, not bound
+    return f"http://{host}:{options.port}"
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url + health.PATH, timeout=2) as response:  # noqa: S310 - our own address
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def run(options: Options, when_up: Callable[[Tree, str], None] = lambda tree, url: None) -> int:
+    """Until a signal comes. Answers the exit status."""
+    began = time.monotonic()
+    os.umask(0o077)  # what people upload and what it is trained into is nobody else's on this machine
+    home = Home(options.home)
+    lock = home.lock("up" if len(options.roles) > 1 else options.roles[0])
+    if home.make_secret_key():
+        say("up", f"made a secret key for this installation: {options.home / 'secret-key'}")
+    servers: list[Server] = []
+    if options.embed_database:
+        servers.append(Postgres(options.home))
+    if options.embed_broker:
+        servers.append(Valkey(options.home))
+    tree = Tree(servers, services(options))
+    tree.listen_to_signals()
+    try:
+        return _run(options, home, tree, began, when_up)
+    finally:
+        say("up", "stopping")
+        tree.stop()
+        if "web" in options.roles:
+            home.forget(*URLS)
+        say("up", "stopped")
+        os.close(lock)
+
+
+def _run(options: Options, home: Home, tree: Tree, began: float, when_up: Callable[[Tree, str], None]) -> int:
+    if "web" in options.roles:
+        home.forget(*URLS)  # of a tree that was killed
+        home.note("pid", str(os.getpid()))
+    tree.start_servers()
+    for server in tree.servers:
+        home.note("database.url" if isinstance(server, Postgres) else "broker.url", server.url)
+    if "web" in options.roles and tree.run_once(prepare(options)) != 0:
+        return 0 if tree.stopping else 1
+    tree.start_services()
+    if "web" in options.roles:
+        url = address(options)
+        tree.watch(until=lambda: answers(url))
+        if not tree.stopping:
+            home.note("web.url", url)
+            say("up", f"Marginalia is at {url} (started in {time.monotonic() - began:.1f} s). Ctrl-C stops it.")
+            when_up(tree, url)
+    tree.watch()
+    return 0
