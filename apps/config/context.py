@@ -1,8 +1,160 @@
+"""What base.html shows around every page. Lazy: a piece that is rendered alone never pays for it."""
+
+from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts.keymap import keymap_of
+from apps.accounts.models import User
+from apps.annotation.models import Task
+from apps.learning.models import TrainingRun
+from apps.projects import access
+from apps.projects.access import Capability
+from apps.projects.models import Project, Role
+
+MOST = 999  # counts stop here: the rail must stay cheap at a million items
+PROJECTS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the rail."""
+
+    name: str
+    url: str
+    icon: str
+    current: bool
+    count: str = ""
+    counts: str = ""  # what is counted, for screen readers
+    apart: bool = False
+
+
+@dataclass
+class Frame:
+    theme: str = User.Theme.SYSTEM
+    density: str = User.Density.COMFORTABLE
+    project: Project | None = None
+    role: Role | None = None
+    can: dict[str, bool] = field(default_factory=dict)
+    rail: list[Place] = field(default_factory=list)
+    projects: list[Project] = field(default_factory=list)
+    script: dict[str, Any] = field(default_factory=dict)
+
+
+# url name, words, icon, capability, and the url names that light it up too; a name that does not exist yet is left out
+_PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
+    ("project", gettext_lazy("Overview"), "project", Capability.VIEW, frozenset()),
+    ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history"})),
+    ("items", gettext_lazy("Explore"), "items", Capability.VIEW, frozenset({"item"})),
+    (
+        "content",
+        gettext_lazy("Content"),
+        "content",
+        Capability.MANAGE,
+        frozenset({"import_detail", "import_rejected", "export"}),
+    ),
+    (
+        "train",
+        gettext_lazy("Train"),
+        "train",
+        Capability.MANAGE,
+        frozenset({"run", "version", "version_compare", "flips"}),
+    ),
+    ("project_labels", gettext_lazy("Labels"), "labels", Capability.MANAGE, frozenset()),
+    ("project_members", gettext_lazy("People"), "people", Capability.MANAGE, frozenset()),
+    ("project_settings", gettext_lazy("Settings"), "settings", Capability.MANAGE, frozenset()),
+)
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """What base.html needs on every page."""
-    return {}
+    return {"frame": SimpleLazyObject(lambda: _frame(request))}
+
+
+def _frame(request: HttpRequest) -> Frame:
+    user = getattr(request, "user", AnonymousUser())
+    if not isinstance(user, User):
+        return Frame(script={"words": _words()})
+    made = Frame(theme=user.theme, density=user.density)
+    match = request.resolver_match
+    slug = match.kwargs.get("slug") if match else None
+    if slug:
+        made.project = access.projects_of(user).filter(slug=slug).first()
+    if made.project:
+        made.role = access.role_in(user, made.project)
+        capabilities = access.CAN[made.role] if made.role else frozenset()
+        made.can = {capability.value: capability in capabilities for capability in Capability}
+        made.projects = list(access.projects_of(user).only("pk", "slug", "name").order_by("name")[:PROJECTS_SHOWN])
+        made.rail = _rail(made.project, capabilities, match.url_name if match else "")
+    made.script = {
+        "keymap": keymap_of(user),
+        "singleKeys": user.single_keys,
+        "places": [{"name": place.name, "url": place.url} for place in made.rail]
+        + [
+            {"name": _("All projects"), "url": reverse("home")},
+            {"name": _("Preferences"), "url": reverse("preferences")},
+        ],
+        "words": _words(),
+    }
+    return made
+
+
+def _rail(project: Project, capabilities: frozenset[Capability], here: str | None) -> list[Place]:
+    places = []
+    for name, words, icon, need, also in _PLACES:
+        url = _url(name, project)
+        if need not in capabilities or url is None:
+            continue
+        count, counts = _count(name, project)
+        current = here == name or here in also
+        apart = name == "project_settings"
+        places.append(Place(str(words), url, icon, current, count, counts, apart))
+    return places
+
+
+def _url(name: str, project: Project) -> str | None:
+    try:
+        return reverse(name, args=[project.slug])
+    except NoReverseMatch:
+        return None
+
+
+def _count(name: str, project: Project) -> tuple[str, str]:
+    if name == "label":
+        return _capped(Task.objects.filter(project=project, state=Task.State.OPEN)[: MOST + 1].count()), _("waiting")
+    if name == "train":
+        return _capped(TrainingRun.objects.filter(project=project, state__in=TrainingRun.LIVE).count()), _("running")
+    return "", ""
+
+
+def _capped(number: int) -> str:
+    if number > MOST:
+        return f"{MOST}+"
+    return str(number) if number else ""
+
+
+def _words() -> dict[str, str]:
+    """Sentences that scripts say; kept here so that one catalogue translates everything."""
+    return {
+        "offline": _("No connection. What you have not sent is kept here; it goes out when the server answers again."),
+        "offlineShort": _("offline"),
+        "connected": _("connected"),
+        "forbidden": _("Your role in this project does not allow this."),
+        "missing": _("This is not here any more. Reload the page."),
+        "broken": _(
+            "The server could not do this. Nothing was changed; try again, and tell your administrator if it stays."
+        ),
+        "slowDown": _("Too many requests at once. Wait a moment, then try again."),
+        "signedOut": _("You are signed out. Sign in again in another tab, then repeat this."),
+        "close": _("Close"),
+        "keysHere": _("Keys that work here"),
+        "noKeys": _("One-letter keys are switched off in your preferences."),
+        "goTo": _("Go to or do"),
+        "nothing": _("Nothing is called that here."),
+        "found": _("{n} found"),
+    }

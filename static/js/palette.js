@@ -1,0 +1,112 @@
+// Ctrl+K: go to a place or do what the page offers; each line teaches its key.
+"use strict";
+
+(() => {
+  const words = Marginalia.words;
+  let dialog, input, list, shownEntries = [], chosen = 0;
+
+  function build() {
+    dialog = document.createElement("dialog");
+    dialog.className = "palette";
+    dialog.setAttribute("aria-label", words.goTo);
+    input = document.createElement("input");
+    input.type = "text";
+    input.placeholder = words.goTo;
+    for (const [name, value] of Object.entries({ role: "combobox", "aria-label": words.goTo, "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list", autocomplete: "off" })) input.setAttribute(name, value);
+    list = document.createElement("ul");
+    list.id = "palette-list";
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", words.goTo);
+    dialog.append(input, list);
+    document.body.append(dialog);
+    input.addEventListener("input", () => { chosen = 0; draw(); });
+    input.addEventListener("keydown", move);
+    list.addEventListener("click", (event) => {
+      const line = event.target.closest("[role=option]");
+      if (line) act(shownEntries[Number(line.dataset.at)]);
+    });
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  }
+
+  function entries() {
+    const doing = Marginalia.keys.all().filter((binding) => !binding.hidden && binding.label).map((binding) => ({ name: binding.label, key: binding.key, run: binding.run }));
+    const going = (Marginalia.data.places || []).map((place) => ({ name: place.name, run: () => location.assign(place.url) }));
+    return [...going, ...doing];
+  }
+
+  function matches(name, wanted) {
+    return wanted.split(/\s+/).every((part) => name.toLowerCase().includes(part));
+  }
+
+  function draw() {
+    const wanted = input.value.trim().toLowerCase();
+    shownEntries = entries().filter((entry) => matches(entry.name, wanted)).slice(0, 50);
+    chosen = Math.min(chosen, Math.max(shownEntries.length - 1, 0));
+    list.replaceChildren(...shownEntries.map((entry, at) => {
+      const line = document.createElement("li");
+      line.id = `palette-${at}`;
+      line.dataset.at = at;
+      line.setAttribute("role", "option");
+      line.setAttribute("aria-selected", String(at === chosen));
+      const name = document.createElement("span");
+      name.textContent = entry.name;
+      line.append(name);
+      if (entry.key) {
+        const key = document.createElement("kbd");
+        key.textContent = Marginalia.keys.shown(entry.key);
+        line.append(key);
+      }
+      return line;
+    }));
+    if (!shownEntries.length) {
+      const nothing = document.createElement("li");
+      nothing.className = "nothing";
+      nothing.setAttribute("role", "option");
+      nothing.setAttribute("aria-disabled", "true");
+      nothing.textContent = words.nothing;
+      list.append(nothing);
+      input.removeAttribute("aria-activedescendant");
+      return;
+    }
+    input.setAttribute("aria-activedescendant", `palette-${chosen}`);
+    list.children[chosen].scrollIntoView({ block: "nearest" });
+  }
+
+  function move(event) {
+    if (event.isComposing) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && shownEntries.length) {
+      event.preventDefault();
+      chosen = (chosen + step + shownEntries.length) % shownEntries.length;
+      draw();
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      act(shownEntries[chosen]);
+    }
+  }
+
+  function act(entry) {
+    dialog.close();
+    // after the dialog has given the focus back
+    if (entry) setTimeout(() => entry.run(new Event("palette")));
+  }
+
+  function open() {
+    if (!dialog) build();
+    if (dialog.open) { dialog.close(); return; }
+    if (document.querySelector("dialog[open]")) return;
+    input.value = "";
+    chosen = 0;
+    dialog.showModal();
+    draw();
+    input.focus();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      open();
+    }
+  });
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-palette]")) open(); });
+})();
