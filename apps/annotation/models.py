@@ -71,6 +71,9 @@ class Task(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "rank"], condition=Q(state="open"), name="task_queue"),
+            models.Index(
+                fields=["project", "rank"], condition=Q(state="open", split="holdout"), name="task_holdout_open"
+            ),
         ]
 
 
@@ -89,6 +92,7 @@ class Lease(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     claimed_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
+    shown = models.JSONField(null=True)  # the task's suggestion as it stood when this person got it
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["task", "annotator"], name="lease_once_per_person")]
@@ -152,7 +156,10 @@ class Resolution(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["project", "changed_at"], name="resolution_changes")]
+        indexes = [
+            models.Index(fields=["project", "changed_at"], name="resolution_changes"),
+            models.Index(fields=["project"], condition=Q(split="holdout"), name="resolution_holdout"),
+        ]
 
 
 class Arrival(models.Model):

@@ -1,0 +1,130 @@
+"""What the pages and the API read. Nothing here counts a million rows."""
+
+import time
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import User
+from apps.annotation.models import Annotation, Prediction, Resolution, Task
+from apps.content.models import Item, Split
+from apps.projects.models import Project
+
+COUNT_TO = 10_000  # rows counted one by one; beyond, the planner's estimate will do
+PROGRESS_LASTS = 2.0  # seconds
+
+
+@dataclass(frozen=True)
+class Amount:
+    n: int
+    about: bool = False  # an estimate, to be shown as "about"
+
+
+@dataclass(frozen=True)
+class Progress:
+    items: Amount
+    labelled: Amount
+    open: Amount  # tasks with a free place
+    holdout_labelled: int
+    holdout_target: int
+
+
+_progress: dict[int, tuple[float, Progress]] = {}
+
+
+def progress(project: Project) -> Progress:
+    """How far the project is. May be two seconds old: a page shows it after every answer."""
+    known = _progress.get(project.pk)
+    if known is not None and time.monotonic() - known[0] < PROGRESS_LASTS:
+        return known[1]
+    fresh = count_progress(project)
+    _progress[project.pk] = (time.monotonic(), fresh)
+    return fresh
+
+
+def count_progress(project: Project) -> Progress:
+    return Progress(
+        items=amount(Item.objects.filter(project=project)),
+        labelled=amount(Resolution.objects.filter(project=project)),
+        open=amount(Task.objects.filter(project=project, state=Task.State.OPEN)),
+        holdout_labelled=holdout_labelled(project),
+        holdout_target=project.holdout_target,
+    )
+
+
+def amount(found: "QuerySet[Item] | QuerySet[Resolution] | QuerySet[Task]") -> Amount:
+    """Exact up to COUNT_TO, the planner's estimate above."""
+    exact = found.order_by()[: COUNT_TO + 1].count()
+    if exact <= COUNT_TO:
+        return Amount(exact)
+    sql, values = found.order_by().values("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (FORMAT JSON) " + sql, values)
+        (plan,) = cursor.fetchone()
+    rows = plan[0]["Plan"]["Plan Rows"]
+    return Amount(max(int(rows), COUNT_TO), about=True)
+
+
+def holdout_labelled(project: Project) -> int:
+    return Resolution.objects.filter(project=project, split=Split.HOLDOUT).count()
+
+
+def _replaced() -> Exists:
+    """A later revision of the same person's opinion on the same item."""
+    later = Q(item=OuterRef("item"), annotator=OuterRef("annotator"), revision__gt=OuterRef("revision"))
+    return Exists(Annotation.objects.filter(later))
+
+
+def my_history(project: Project, user: User, limit: int = 50) -> list[Annotation]:
+    """This person's answers here that stand, newest first, one an item."""
+    said = Annotation.objects.filter(project=project, annotator=user, retracted=False).exclude(_replaced())
+    return list(said.select_related("item", "label").order_by("-pk")[:limit])
+
+
+@dataclass(frozen=True)
+class ItemHistory:
+    resolution: Resolution | None
+    annotations: list[Annotation]  # all revisions, newest first
+    predictions: list[Prediction]  # newest version first
+    tasks: list[Task]
+
+
+def item_history(item: Item) -> ItemHistory:
+    annotations = Annotation.objects.filter(item=item).select_related("annotator", "label").order_by("-pk")
+    predictions = Prediction.objects.filter(item=item).select_related("version", "label")
+    return ItemHistory(
+        resolution=Resolution.objects.filter(item=item).select_related("label", "by").first(),
+        annotations=list(annotations),
+        predictions=list(predictions.order_by("-version__number")),
+        tasks=list(Task.objects.filter(item=item).order_by("-pk")),
+    )
+
+
+def why(task: Task) -> str:
+    """The answer to "Why am I seeing this?"."""
+    match task.reason:
+        case Task.Reason.COLD_START:
+            return _("A typical example of its kind, to begin with: the model knows too little yet.")
+        case Task.Reason.UNCERTAIN if task.score is not None:
+            points = round(task.score * 100)
+            return _("The model is unsure: its two likeliest labels lie %(points)d points apart.") % {"points": points}
+        case Task.Reason.UNCERTAIN:
+            return _("The model is unsure about this one.")
+        case Task.Reason.HOLDOUT:
+            return _("Held out to measure the model. It is labelled without a suggestion and never learned from.")
+        case _:
+            return _("Drawn at random, to keep the picture honest.")
+
+
+def projects_with_arrivals() -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.id FROM projects_project p LEFT JOIN annotation_arrival a ON a.project_id = p.id
+            WHERE p.archived_at IS NULL AND EXISTS (
+                SELECT 1 FROM content_item i WHERE i.project_id = p.id AND i.id > coalesce(a.last_item, 0))
+            """
+        )
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,20 @@
+from apps.annotation.services.answers import Answer, Submitted, revise, submit, undo
+from apps.annotation.services.handout import AHEAD, claim, renew, skip, sweep
+from apps.annotation.services.intake import take_in
+from apps.annotation.services.top import TopChoice, set_top
+
+__all__ = [
+    "AHEAD",
+    "Answer",
+    "Submitted",
+    "TopChoice",
+    "claim",
+    "renew",
+    "revise",
+    "set_top",
+    "skip",
+    "submit",
+    "sweep",
+    "take_in",
+    "undo",
+]

@@ -1,0 +1,132 @@
+"""New items become tasks; labels that came with them become resolutions. Set-based, in slices, resumable."""
+
+import time
+
+from django.db import transaction
+
+from apps.annotation.models import Arrival, Task
+from apps.annotation.queries import holdout_labelled
+from apps.annotation.rows import one, rows
+from apps.annotation.services.order import ARRIVAL_RANK, LAST
+from apps.projects.models import Project
+
+SLICE = 20_000  # items in one transaction
+PATIENCE = 10.0  # seconds to wait for imports that are writing just now
+_LOCK = 0x51EE  # first half of the advisory lock's key; the second is the project
+
+_NEWEST = "SELECT coalesce(max(id), 0) FROM content_item WHERE project_id = %(project)s"
+
+_WRITERS = """
+SELECT virtualtransaction FROM pg_locks
+WHERE relation = 'content_item'::regclass AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+_SLICE = f"""
+WITH slice AS (
+    SELECT i.id, i.split, g.label FROM content_item i LEFT JOIN content_givenlabel g ON g.item_id = i.id
+    WHERE i.project_id = %(project)s AND i.id > %(after)s AND i.id <= %(newest)s ORDER BY i.id LIMIT %(slice)s
+), labelled AS (
+    SELECT s.id, s.split, l.id AS label FROM slice s
+    JOIN projects_label l ON l.project_id = %(project)s AND l.name = s.label
+), resolved AS (
+    INSERT INTO annotation_resolution (item_id, project_id, split, label_id, how, changed_at)
+    SELECT id, %(project)s, split, label, 'imported', clock_timestamp() FROM labelled ON CONFLICT DO NOTHING
+), opened AS (
+    INSERT INTO annotation_task (project_id, item_id, split, reason, rank, wanted, taken, state, created_at)
+    SELECT %(project)s, id, split, CASE split WHEN 'holdout' THEN 'holdout' ELSE 'random' END,
+           {ARRIVAL_RANK.format(item="id")}, %(wanted)s, 0, 'open', now()
+    FROM slice s WHERE NOT EXISTS (SELECT 1 FROM labelled d WHERE d.id = s.id)
+    ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT (SELECT max(id) FROM slice), (SELECT count(*) FROM opened)
+"""
+
+# hold-out tasks go between the pool tasks at the head of the queue, at their share, as many as are still wanted
+_SPREAD = f"""
+WITH head AS (
+    SELECT min(rank) AS first, (max(rank) - min(rank))::float8 / greatest(count(*) - 1, 1) AS step
+    FROM (SELECT rank FROM annotation_task
+          WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND rank >= {Task.TOP}
+          ORDER BY rank LIMIT 2000) nearest
+), held AS (
+    SELECT id, item_id, row_number() OVER (ORDER BY hashint8extended(item_id, %(seed)s)) AS place
+    FROM annotation_task
+    WHERE project_id = %(project)s AND state = 'open' AND split = 'holdout' AND rank >= {Task.TOP}
+), placed AS (
+    SELECT held.id,
+           CASE WHEN place > %(missing)s THEN {LAST} + place
+                ELSE coalesce(first, {Task.TOP}) + floor((place - 0.5) * %(gap)s * coalesce(step, 1))::bigint END AS rank
+    FROM held, head
+)
+UPDATE annotation_task t SET rank = placed.rank FROM placed
+WHERE t.id = placed.id AND t.state = 'open' AND t.rank <> placed.rank
+RETURNING 1
+"""
+
+
+def take_in(project: Project) -> int:
+    """Opens tasks for the items that came since the last time. Says how many; 0 when another process is at it."""
+    newest = _newest_settled(project)
+    if newest is None:
+        return 0
+    opened = 0
+    while True:
+        taken = _take_slice(project, newest)
+        if taken is None:
+            break
+        opened += taken
+    if opened:
+        _spread_holdout(project)
+    return opened
+
+
+def _newest_settled(project: Project) -> int | None:
+    """The newest item below which no other is still to appear.
+
+    Item ids are drawn before they are committed, so a slow import may show lower ids later. Whoever drew one below
+    the newest visible id was writing to the table before we looked; once those writers are done, all of them are visible.
+    """
+    found = one(_NEWEST, {"project": project.pk})
+    newest = int(found[0]) if found else 0
+    arrival, _ = Arrival.objects.get_or_create(project=project)
+    if newest <= arrival.last_item:
+        return None
+    writers = {row[0] for row in rows(_WRITERS, {})}
+    deadline = time.monotonic() + PATIENCE
+    while writers:
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.05)
+        writers &= {row[0] for row in rows(_WRITERS, {})}
+    return newest
+
+
+@transaction.atomic
+def _take_slice(project: Project, newest: int) -> int | None:
+    """One slice in one transaction; None when nothing is left or another process holds the lock."""
+    lock = one("SELECT pg_try_advisory_xact_lock(%(kind)s, %(project)s)", {"kind": _LOCK, "project": project.pk})
+    if not (lock and lock[0]):
+        return None
+    after = Arrival.objects.values_list("last_item", flat=True).get(project=project)
+    if after >= newest:
+        return None
+    values = {
+        "project": project.pk,
+        "after": after,
+        "newest": newest,
+        "slice": SLICE,
+        "seed": project.seed,
+        "wanted": project.wanted,
+    }
+    found = one(_SLICE, values)
+    assert found is not None
+    Arrival.objects.filter(project=project).update(last_item=found[0] or newest)
+    return int(found[1])
+
+
+def _spread_holdout(project: Project) -> None:
+    share = project.holdout_share
+    missing = max(0, project.holdout_target - holdout_labelled(project)) if share else 0
+    gap = (1 - share) / share if share else 0.0
+    rows(_SPREAD, {"project": project.pk, "seed": project.seed, "missing": missing, "gap": gap})

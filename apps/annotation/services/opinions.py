@@ -1,0 +1,169 @@
+"""Writing an opinion: what the person holds on the task, and the one statement that stores what they said."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apps.accounts.models import User
+from apps.annotation.models import Annotation, Lease, Task
+from apps.annotation.rows import one
+from apps.annotation.services.truth import SETTLE, Verdict, settle_values
+from apps.projects.models import Project
+
+
+@dataclass(frozen=True)
+class Place:
+    """A person's hold on a task at the moment of answering; task and lease are locked."""
+
+    lease: int
+    lease_state: str
+    task: int
+    item: int
+    split: str
+    task_state: str
+    wanted: int
+    taken: int
+    shown: dict[str, Any] | None
+    revision: int  # of this person's newest opinion on the item, 0 before the first
+    counted: bool  # that opinion holds a place
+
+    @property
+    def holds(self) -> bool:
+        return self.lease_state == Lease.State.ACTIVE or self.counted
+
+    @property
+    def free(self) -> bool:
+        return self.task_state == Task.State.OPEN
+
+
+@dataclass(frozen=True)
+class Saying:
+    key: UUID
+    label: int | None
+    note: str = ""
+    flagged: bool = False
+    seconds: float | None = None
+    late: bool = False
+    retracted: bool = False
+
+
+_PLACE = """
+SELECT l.id, l.state, t.id, t.item_id, t.split, t.state, t.wanted, t.taken, l.shown,
+       coalesce(a.revision, 0), coalesce(NOT a.retracted AND NOT a.late AND l.state = 'answered', false)
+FROM annotation_lease l JOIN annotation_task t ON t.id = l.task_id
+LEFT JOIN LATERAL (
+    SELECT revision, retracted, late FROM annotation_annotation
+    WHERE item_id = t.item_id AND annotator_id = l.annotator_id ORDER BY revision DESC LIMIT 1
+) a ON true
+WHERE l.annotator_id = %(user)s AND t.project_id = %(project)s AND {by}
+FOR UPDATE OF t, l
+"""
+_PLACE_BY_TOKEN = _PLACE.format(by="l.token = %(token)s")
+_PLACE_BY_TASK = _PLACE.format(by="l.task_id = %(task)s")
+
+_SAY = """
+INSERT INTO annotation_annotation (project_id, item_id, task_id, annotator_id, key, revision, retracted, label_id,
+                                   note, flagged, outcome, shown, seconds, late, created_at)
+VALUES (%(project)s, %(item)s, %(task)s, %(user)s, %(key)s, %(revision)s, %(retracted)s, %(label)s,
+        %(note)s, %(flagged)s, %(outcome)s, %(shown)s::jsonb, %(seconds)s, %(late)s, clock_timestamp())
+RETURNING id, created_at
+"""
+
+_HOLD = """
+UPDATE annotation_lease
+SET state = %(lease_state)s,
+    expires_at = CASE WHEN %(lease_state)s = 'active' THEN now() + %(lease_seconds)s * interval '1 second'
+                      ELSE expires_at END
+WHERE id = %(lease)s
+"""
+
+_BESIDE = f"WITH held AS ({_HOLD}), said AS ({_SAY}) SELECT * FROM said"
+_COUNTED = f"WITH held AS ({_HOLD}), said AS ({_SAY}), {SETTLE} SELECT * FROM said"
+
+
+def place_by_token(project: Project, user: User, token: UUID) -> Place | None:
+    return _place(_PLACE_BY_TOKEN, {"user": user.pk, "project": project.pk, "token": token})
+
+
+def place_on_task(project: Project, user: User, task: int | None) -> Place | None:
+    return _place(_PLACE_BY_TASK, {"user": user.pk, "project": project.pk, "task": task})
+
+
+def _place(sql: str, values: dict[str, Any]) -> Place | None:
+    found = one(sql, values)
+    if found is None:
+        return None
+    shown = json.loads(found[8]) if found[8] else None
+    return Place(*found[:8], shown, *found[9:])
+
+
+def write_counted(
+    project: Project, user: User, place: Place, said: Saying, lease_state: Lease.State, taken: int, verdict: Verdict
+) -> Annotation:
+    """The opinion, the lease, the task's places and the item's truth, in one statement."""
+    settled = {"split": place.split} | settle_values(place.task, taken, verdict)
+    return _store(_COUNTED, project, user, place, said, lease_state, settled)
+
+
+def write_beside(project: Project, user: User, place: Place, said: Saying, lease_state: Lease.State) -> Annotation:
+    """No place is free: the opinion is kept, task and truth stay as they are."""
+    return _store(_BESIDE, project, user, place, said, lease_state, {})
+
+
+def _store(
+    sql: str,
+    project: Project,
+    user: User,
+    place: Place,
+    said: Saying,
+    lease_state: Lease.State,
+    settled: dict[str, Any],
+) -> Annotation:
+    annotation = Annotation(
+        project=project,
+        item_id=place.item,
+        task_id=place.task,
+        annotator=user,
+        key=said.key,
+        revision=place.revision + 1,
+        retracted=said.retracted,
+        label_id=said.label,
+        note=said.note,
+        flagged=said.flagged,
+        outcome=_outcome(place, said),
+        shown=place.shown,
+        seconds=said.seconds,
+        late=said.late,
+    )
+    values = {
+        "project": project.pk,
+        "item": place.item,
+        "task": place.task,
+        "user": user.pk,
+        "key": said.key,
+        "revision": annotation.revision,
+        "retracted": said.retracted,
+        "label": said.label,
+        "note": said.note,
+        "flagged": said.flagged,
+        "outcome": str(annotation.outcome),
+        "shown": json.dumps(place.shown) if place.shown else None,
+        "seconds": said.seconds,
+        "late": said.late,
+        "lease": place.lease,
+        "lease_state": str(lease_state),
+        "lease_seconds": project.lease_seconds,
+    }
+    stored = one(sql, values | settled)
+    assert stored is not None
+    annotation.pk, annotation.created_at = stored
+    annotation._state.adding, annotation._state.db = False, "default"
+    return annotation
+
+
+def _outcome(place: Place, said: Saying) -> Annotation.Outcome:
+    if place.shown is None or said.label is None:
+        return Annotation.Outcome.SCRATCH
+    accepted = said.label == place.shown["labels"][0]
+    return Annotation.Outcome.ACCEPTED if accepted else Annotation.Outcome.CORRECTED
