@@ -1,0 +1,166 @@
+"""Reads of the learning app."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Count, QuerySet
+
+from apps.annotation.models import Resolution
+from apps.content.models import Item, Split
+from apps.learning.models import CurvePoint, Encoding, LiveHead, Repredict, SnapshotRow, Trainable, TrainingRun
+from apps.projects.models import Label, Project
+from apps.registry.models import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    label: Label
+    n: int
+
+
+def label_counts(project: Project) -> list[LabelCount]:
+    """Active labels in their order, with how many examples each has to learn from."""
+    counted = Trainable.objects.filter(project=project).values_list("label_id").annotate(n=Count("item_id"))
+    found = dict(counted)
+    active = Label.objects.filter(project=project, archived_at=None)
+    return [LabelCount(label, found.get(label.pk, 0)) for label in active]
+
+
+def runs(project: Project) -> QuerySet[TrainingRun]:
+    return TrainingRun.objects.filter(project=project).select_related("version", "by").order_by("-pk")
+
+
+def live_run(project: Project) -> TrainingRun | None:
+    return runs(project).filter(state__in=TrainingRun.LIVE).first()
+
+
+def snapshot_counts(snapshot_id: int) -> list[tuple[str, int]]:
+    """(label, examples) of a frozen snapshot, fewest first."""
+    rows = SnapshotRow.objects.filter(snapshot_id=snapshot_id).values_list("label__name")
+    return [(name, n) for name, n in rows.annotate(n=Count("pk")).order_by("n", "label__name")]
+
+
+def holdout_truth(project: Project) -> list[tuple[int, int]]:
+    """(item, label) of every labelled hold-out item, in item order."""
+    rows = Resolution.objects.filter(project=project, split=Split.HOLDOUT, label__isnull=False)
+    return list(rows.order_by("item_id").values_list("item_id", "label_id"))
+
+
+def newest_item(project: Project, *, pool: bool) -> int:
+    """The highest item id: of everything, or of the hold-out alone. One step into an index."""
+    items = Item.objects.filter(project=project)
+    if not pool:
+        items = items.filter(split=Split.HOLDOUT)
+    return items.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def repredict_of(version: ModelVersion) -> Repredict | None:
+    return Repredict.objects.filter(version=version).first()
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingProgress:
+    done: int
+    total: int
+    rate: float | None  # items a second
+    working: bool
+    error: str
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.total
+
+    @property
+    def share(self) -> float:
+        return min(1.0, self.done / self.total) if self.total else 1.0
+
+    @property
+    def eta_seconds(self) -> float | None:
+        return (self.total - self.done) / self.rate if self.rate and self.working else None
+
+
+def encoding_progress(project: Project) -> EncodingProgress:
+    """How far the vectors have come under the project's present encoder."""
+    row = Encoding.objects.filter(project=project).first()
+    newest = newest_item(project, pool=True)
+    if row is None or row.encoder != project.encoder:
+        return EncodingProgress(0, 1 if newest else 0, None, False, row.error if row else "")
+    # the counts on the row are from the last claim; later arrivals show as not yet finished
+    total = max(row.total, row.done + 1) if newest > row.through_item else row.done
+    return EncodingProgress(row.done, total, row.rate, row.heartbeat_at is not None, row.error)
+
+
+def projects_to_encode() -> list[int]:
+    """Projects with items beyond the mark, or with another encoder. One index step per project."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.id FROM projects_project p LEFT JOIN learning_encoding e ON e.project_id = p.id"
+            " CROSS JOIN LATERAL ("
+            " SELECT i.id FROM content_item i WHERE i.project_id = p.id ORDER BY i.id DESC LIMIT 1) newest"
+            " WHERE p.archived_at IS NULL"
+            " AND (e.project_id IS NULL OR e.encoder <> p.encoder OR e.through_item < newest.id) ORDER BY p.id"
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+ENOUGH_NEW = 5  # resolutions that call for a refit at once
+QUIET = 3.0  # seconds without another one after which fewer will do
+BRISK = 0.25  # a refresh this short needs no pause after it; a longer one rests for twice its length
+
+_REFRESH_DUE = """
+SELECT p.id FROM projects_project p
+JOIN learning_encoding e ON e.project_id = p.id
+LEFT JOIN learning_livehead h ON h.project_id = p.id
+LEFT JOIN annotation_arrival a ON a.project_id = p.id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n, max(changed_at) AS newest FROM (
+        SELECT r.changed_at FROM annotation_resolution r
+        WHERE r.project_id = p.id AND r.changed_at > coalesce(h.fitted_through, '-infinity')
+        ORDER BY r.changed_at DESC LIMIT %(enough)s) r
+) fresh
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(l.id ORDER BY l.id), '[]') AS ids
+    FROM projects_label l WHERE l.project_id = p.id AND l.archived_at IS NULL
+) active
+WHERE p.archived_at IS NULL AND (%(project)s::bigint IS NULL OR p.id = %(project)s)
+AND e.through_item > 0
+AND (h.seconds IS NULL OR h.seconds < %(brisk)s
+     OR h.fitted_at + 2 * h.seconds * interval '1 second' < clock_timestamp())
+AND (
+    h.project_id IS NULL
+    OR fresh.n >= %(enough)s
+    OR (fresh.n > 0 AND fresh.newest < clock_timestamp() - %(quiet)s * interval '1 second')
+    OR h.label_order <> active.ids
+    -- the pool has grown: every ten seconds while vectors are being computed, and once they are there
+    OR (least(e.through_item, a.last_item) > h.seen_through AND h.fitted_at < clock_timestamp()
+        - CASE WHEN e.heartbeat_at IS NULL THEN interval '0.5 seconds' ELSE interval '10 seconds' END)
+    -- some time after: an answer that was taken back, or one whose commit came late
+    OR (h.fitted_at BETWEEN clock_timestamp() - interval '40 seconds' AND clock_timestamp() - interval '20 seconds'
+        AND h.n_labels <> (SELECT count(*) FROM learning_trainable t WHERE t.project_id = p.id))
+)
+ORDER BY p.id
+"""
+
+
+def projects_to_refresh(project_id: int | None = None) -> list[int]:
+    """Projects whose live head should look again; a few index steps each."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REFRESH_DUE, {"project": project_id, "enough": ENOUGH_NEW, "quiet": QUIET, "brisk": BRISK}
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def fresh_resolutions(project_id: int) -> bool:
+    """Whether anything was resolved since the head last looked, be it enough or not."""
+    head = LiveHead.objects.filter(project=project_id).only("fitted_through").first()
+    rows = Resolution.objects.filter(project=project_id)
+    if head is not None and head.fitted_through is not None:
+        rows = rows.filter(changed_at__gt=head.fitted_through)
+    return rows.exists()
+
+
+def curve_points(project: Project, most: int = 400) -> list[CurvePoint]:
+    """The newest points of the learning curve, oldest first; one per number of labels, the last of each."""
+    rows = CurvePoint.objects.filter(project=project).order_by("n_labels", "-revision").distinct("n_labels")
+    return list(rows)[-most:]

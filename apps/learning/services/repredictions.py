@@ -1,0 +1,181 @@
+"""Predicting content under a version in the background: resumable, because what is missing is asked anew each time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import F, Max, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from apps.annotation.models import Prediction
+from apps.common.errors import DomainError
+from apps.content.models import Item, Split
+from apps.learning import queries
+from apps.learning.models import Repredict
+from apps.learning.services import prediction_copy
+from apps.projects.models import Project
+from apps.registry import queries as registry
+from apps.registry.models import ModelVersion
+
+STALE_AFTER = timedelta(seconds=30)
+CANDIDATES = 3  # newest versions whose predictions of the hold-out are kept complete
+CHUNK = 8_192  # items predicted and stored in one transaction
+WAKE_EVERY = 30  # seconds between two messages for one job: the queue may be long
+
+
+class Superseded(DomainError):
+    """Another worker has taken this job; what this one computed is not written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    items: list[int]
+    texts: list[str]
+
+
+def want(version: ModelVersion, *, pool: bool) -> Repredict:
+    """Ask for predictions of the hold-out, or of everything. Asking again looks for content that came since."""
+    row, _new = Repredict.objects.get_or_create(version=version)
+    changes = {"finished_at": None, "error": "", "heartbeat_at": None}
+    if pool:
+        changes["wanted_pool"] = True
+    Repredict.objects.filter(pk=row.pk).update(**changes)
+    row.refresh_from_db()
+    return row
+
+
+def claim(version_id: int) -> Repredict | None:
+    """Take the job for this process; None while another worker's heart still beats or nothing is left to do."""
+    free = Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - STALE_AFTER)
+    mine = Repredict.objects.filter(free, pk=version_id, finished_at=None)
+    if not mine.update(attempt=F("attempt") + 1, heartbeat_at=Now()):
+        return None
+    job = Repredict.objects.select_related("version__project").get(pk=version_id)
+    done = Prediction.objects.filter(version_id=version_id, item__in=_wanted(job)).count()
+    _held(job).update(total=_wanted(job).count(), done=done)
+    return job
+
+
+def _wanted(job: Repredict) -> QuerySet[Item]:
+    items = Item.objects.filter(project_id=job.version.project_id)
+    return items if job.wanted_pool else items.filter(split=Split.HOLDOUT)
+
+
+def _held(job: Repredict) -> QuerySet[Repredict]:
+    """The fence: only the newest attempt may write."""
+    return Repredict.objects.filter(pk=job.pk, attempt=job.attempt, finished_at=None)
+
+
+def missing(job: Repredict) -> Iterator[Chunk]:
+    """Items without a prediction of this version, in item order, read a chunk at a time."""
+    after = 0
+    answered = Prediction.objects.filter(version_id=job.pk)
+    while True:
+        items = _wanted(job).filter(pk__gt=after).exclude(pk__in=answered.values("item_id"))
+        rows = list(items.order_by("pk").values_list("pk", "text")[:CHUNK])
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield Chunk([pk for pk, _text in rows], [text for _pk, text in rows])
+
+
+@transaction.atomic
+def store(job: Repredict, items: list[int], probabilities: NDArray[np.float32]) -> None:
+    """Keep a chunk's (n, k) probabilities, or raise Superseded. The locked row lets one attempt write at a time."""
+    if not _held(job).update(done=F("done") + len(items), heartbeat_at=Now()):
+        raise Superseded("")
+    order = np.array([pk for pk, _name in job.version.label_order], dtype=np.int64)
+    prediction_copy.store(np.array(items, dtype=np.int64), job.pk, order, probabilities)
+
+
+def finish(job: Repredict, error: str = "") -> bool:
+    return bool(_held(job).update(finished_at=Now(), heartbeat_at=None, error=error))
+
+
+def revive() -> list[int]:
+    """Versions whose predictions are unfinished and untended, or out of date because content came in."""
+    for project in Project.objects.filter(archived_at=None, versions__isnull=False).distinct():
+        _want_again(project)
+    free = Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - STALE_AFTER)
+    ids = Repredict.objects.filter(free, finished_at=None).values_list("pk", flat=True)
+    return [pk for pk in ids if cache.add(f"repredict-sent:{pk}", 1, WAKE_EVERY)]
+
+
+def _want_again(project: Project) -> None:
+    live = registry.live_version(project)
+    if live and _behind(live, pool=True):
+        want(live, pool=True)
+    for version in registry.versions(project)[:CANDIDATES]:
+        if version != live and _behind(version, pool=False):
+            want(version, pool=False)
+
+
+def _behind(version: ModelVersion, *, pool: bool) -> bool:
+    """New items have higher ids than all that were predicted; both maxima are one step into an index."""
+    if not Repredict.objects.filter(version=version, finished_at__isnull=False, error="").exists():
+        return False  # still at it, or it cannot be done
+    newest = Prediction.objects.filter(version=version).aggregate(top=Max("item_id"))["top"] or 0
+    return queries.newest_item(version.project, pool=pool) > newest
+
+
+# Hold-out items stay out of these lists: people label them blind, so no page shows what a model thinks of them before.
+FLIPS = """
+SELECT b.item_id, i.text, a.label_id, b.label_id, a.confidence, b.confidence
+FROM annotation_prediction b
+JOIN annotation_prediction a ON a.item_id = b.item_id AND a.version_id = %(old)s
+JOIN content_item i ON i.id = b.item_id AND i.split = 'pool'
+WHERE b.version_id = %(new)s AND a.label_id <> b.label_id AND b.item_id > %(after)s
+  AND (%(before)s::bigint IS NULL OR a.label_id = %(before)s) AND (%(now)s::bigint IS NULL OR b.label_id = %(now)s)
+ORDER BY b.item_id LIMIT %(limit)s
+"""
+FLIP_COUNTS = """
+SELECT a.label_id, b.label_id, count(*) FROM annotation_prediction b
+JOIN annotation_prediction a ON a.item_id = b.item_id AND a.version_id = %(old)s
+JOIN content_item i ON i.id = b.item_id AND i.split = 'pool'
+WHERE b.version_id = %(new)s AND a.label_id <> b.label_id
+GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    item: int
+    text: str
+    before: int  # label ids
+    now: int
+    confidence_before: float
+    confidence_now: float
+
+
+def flips(
+    old: ModelVersion,
+    new: ModelVersion,
+    *,
+    limit: int,
+    after: int = 0,
+    before: int | None = None,
+    now: int | None = None,
+) -> list[Flip]:
+    """Items whose likeliest label differs between two versions, in item order, after a given item."""
+    values = {"old": old.pk, "new": new.pk, "after": after, "before": before, "now": now, "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(FLIPS, values)
+        return [Flip(*row) for row in cursor.fetchall()]
+
+
+def flip_counts(old: ModelVersion, new: ModelVersion) -> list[tuple[int, int, int]]:
+    """(label before, label now, items), most frequent first; kept until more predictions have come in."""
+    job = queries.repredict_of(new)
+    key = f"flips:{old.pk}:{new.pk}:{job.done if job else 0}:{job.attempt if job else 0}"
+    known: list[tuple[int, int, int]] | None = cache.get(key)
+    if known is None:
+        with connection.cursor() as cursor:
+            cursor.execute(FLIP_COUNTS, {"old": old.pk, "new": new.pk})
+            known = cursor.fetchall()
+        cache.set(key, known, 3_600)
+    return known

@@ -1,0 +1,245 @@
+"""The child process that trains, and the supervisor that turns its lines into news on the run's row."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import IO, Any, Literal
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from apps.learning.models import SnapshotRow, TrainingRun
+from apps.learning.services import runs
+
+REPORT_EVERY = 1.0  # seconds: heartbeat, news, and how soon a wish to cancel is seen
+GRACE = 3.0  # seconds a child has to write its checkpoint before it is killed: cancel promises five in all
+CURVE_POINTS = 400
+LOG_BYTES = 16_000
+CANCELLED, REFUSED = 3, 4  # exit codes of the child
+# the child reads and writes one folder; it has no business with the database, the broker or the keys
+KEPT_FROM_CHILD = {"DATABASE_URL", "BROKER_URL", "SECRET_KEY", "EMAIL_URL", "DJANGO_SETTINGS_MODULE"}
+
+Ending = Literal["done", "cancelled", "failed", "refused", "stopped", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    ending: Ending
+    error: str = ""
+
+
+def folder_of(run: TrainingRun) -> Path:
+    return Path(settings.HOME) / "runs" / str(run.pk)
+
+
+def output_of(run: TrainingRun) -> Path:
+    return folder_of(run) / "model"
+
+
+def prepare(run: TrainingRun) -> Path:
+    """The job's folder: the frozen examples and what to do with them. A checkpoint that lies there already stays."""
+    folder = folder_of(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    order = [pk for pk, _name in run.config["labels"]]
+    place = {pk: at for at, pk in enumerate(order)}
+    rows = SnapshotRow.objects.filter(snapshot=run.snapshot_id).order_by("item_id")
+    with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
+        for item, text, label in rows.values_list("item_id", "item__text", "label_id").iterator(chunk_size=2_000):
+            file.write(json.dumps({"id": item, "text": text, "label": place[label]}, ensure_ascii=False) + "\n")
+    job = {
+        "kind": run.kind,
+        "encoder": run.config["encoder"],
+        "label_order": run.config["labels"],
+        "seed": run.seed,
+        "config": {key: run.config[key] for key in ("epochs", "learning_rate") if run.config.get(key) is not None},
+        "snapshot_hash": run.snapshot.hash if run.snapshot else "",
+        "examples": "examples.jsonl",
+        "device": settings.DEVICE,
+        "parent_pid": os.getpid(),
+        "output": str(output_of(run)),
+    }
+    (folder / "job.json").write_text(json.dumps(job, ensure_ascii=False, indent=1), encoding="utf-8")
+    return folder
+
+
+class Child:
+    """`python -m workers.learning train` in a session of its own, its output read by two threads."""
+
+    def __init__(self, folder: Path, command: list[str] | None = None) -> None:
+        command = command or [sys.executable, "-m", "workers.learning", "train", "--job", str(folder)]
+        self.process = subprocess.Popen(
+            command,
+            cwd=settings.BASE_DIR,
+            env={key: value for key, value in os.environ.items() if key not in KEPT_FROM_CHILD},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the terminal reaches the supervisor alone, which asks the child nicely
+            text=True,
+            errors="replace",
+        )
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._readers = [Thread(target=self._read, args=(pipe,), daemon=True) for pipe in self._pipes()]
+        for reader in self._readers:
+            reader.start()
+
+    def _pipes(self) -> list[IO[str]]:
+        return [pipe for pipe in (self.process.stdout, self.process.stderr) if pipe is not None]
+
+    def _read(self, pipe: IO[str]) -> None:
+        with suppress(ValueError):  # closed under our hands when the child was killed
+            for line in pipe:
+                self._lines.put(line)
+
+    def lines(self, timeout: float) -> list[str]:
+        """What came since the last call, waiting a moment for the first line."""
+        found: list[str] = []
+        with suppress(Empty):
+            found.append(self._lines.get(timeout=timeout))
+            while True:
+                found.append(self._lines.get_nowait())
+        return found
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def rest(self) -> list[str]:
+        """The last lines of a child that has ended."""
+        for reader in self._readers:
+            reader.join(timeout=2)
+        return self.lines(timeout=0.01)
+
+    def stop(self) -> None:
+        """Ask, wait for the checkpoint, then insist."""
+        self._signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(GRACE)
+        self.kill()
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+        for reader in self._readers:
+            reader.join(timeout=2)
+        for pipe in self._pipes():
+            pipe.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            # the whole group: a torchrun child has children of its own
+            os.killpg(self.process.pid, number)
+
+
+@dataclass(slots=True)
+class News:
+    """The child's lines, digested into the columns of the run's row."""
+
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    log: str = ""
+    progress: float = 0.0
+    error: str = ""
+    done: bool = False
+
+    def take(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            self._write(line)
+            return
+        kind = event.get("event")
+        if kind == "progress":
+            self._progress(event)
+        elif kind == "dev":
+            self._dev(event)
+        elif kind == "failed":
+            self.error = str(event.get("error", ""))
+            self._write(self.error)
+        elif kind == "done":
+            self.done = True
+        else:
+            self._write(str(event.get("text", event)))
+
+    def _progress(self, event: dict[str, Any]) -> None:
+        step, steps = int(event.get("step", 0)), int(event.get("steps", 0))
+        if steps:
+            self.progress = min(1.0, step / steps)
+        if event.get("loss") is None:
+            return
+        # after a restart from a checkpoint the steps in between are told a second time
+        self.curve = [point for point in self.curve if point["step"] < step]
+        self.curve.append({"step": step, "epoch": event.get("epoch"), "loss": round(float(event["loss"]), 5)})
+        if len(self.curve) > CURVE_POINTS:
+            self.curve = [point for at, point in enumerate(self.curve) if at % 2 or "dev_accuracy" in point]
+
+    def _dev(self, event: dict[str, Any]) -> None:
+        if event.get("accuracy") is None:
+            return
+        if not self.curve:  # the head alone, before the first step
+            self.curve.append({"step": 0, "epoch": 0})
+        self.curve[-1]["dev_accuracy"] = round(float(event["accuracy"]), 4)
+
+    def _write(self, text: str) -> None:
+        # PostgreSQL stores no NUL
+        self.log = (self.log + text.rstrip("\n").replace("\x00", "") + "\n")[-LOG_BYTES:]
+
+    def columns(self) -> dict[str, Any]:
+        return {"progress": self.progress, "curve": self.curve, "log_tail": self.log}
+
+
+def supervise(run: TrainingRun, child: Child, *, stopping: Callable[[], bool] = lambda: False) -> Outcome:
+    """Watch a child to its end. Whatever happens here, no child outlives this call."""
+    news = News(curve=list(run.curve), log=run.log_tail)
+    told = 0.0
+    try:
+        while not child.ended():
+            for line in child.lines(timeout=0.25):
+                news.take(line)
+            if stopping():
+                return _stop(run, child, news, "stopped")
+            if time.monotonic() - told < REPORT_EVERY:
+                continue
+            told = time.monotonic()
+            state = runs.report(run, **news.columns())
+            if state is None:
+                return Outcome("superseded")
+            if state == TrainingRun.State.CANCELLING:
+                return _stop(run, child, news, "cancelled")
+        for line in child.rest():
+            news.take(line)
+        runs.report(run, **news.columns())
+        return _ending(child.process.returncode, news)
+    finally:
+        child.kill()
+
+
+def _stop(run: TrainingRun, child: Child, news: News, ending: Ending) -> Outcome:
+    child.stop()
+    runs.report(run, **news.columns())
+    return Outcome(ending)
+
+
+def _ending(code: int, news: News) -> Outcome:
+    if code == 0 and news.done:
+        return Outcome("done")
+    if code == CANCELLED:
+        return Outcome("stopped")  # somebody asked the child, not us; its checkpoint is good
+    if code == REFUSED:
+        return Outcome("refused", news.error or _("The labels of this run cannot be learned from."))
+    if code == -signal.SIGKILL:
+        return Outcome("failed", _("The training process was killed, most likely because memory ran out."))
+    if news.error:
+        return Outcome("failed", news.error)
+    return Outcome(
+        "failed", _("The training process ended unexpectedly (code %(code)d). See its log.") % {"code": code}
+    )

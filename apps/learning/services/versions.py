@@ -1,0 +1,126 @@
+"""From a finished run to a version on record, and from a version on record to the one that serves."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import User
+from apps.common.errors import DomainError, InvalidInput
+from apps.learning.models import TrainingRun
+from apps.learning.services import evaluation, repredictions, runs
+from apps.projects.models import Project
+from apps.registry import queries as registry
+from apps.registry import services as registrar
+from apps.registry.models import Deployment, ModelVersion
+
+def folder_of(version: ModelVersion) -> Path:
+    return models_root() / version.path
+
+
+def models_root() -> Path:
+    return Path(settings.HOME) / "models"
+
+
+def record(run: TrainingRun, artefact: Path, manifest: dict[str, Any]) -> ModelVersion | None:
+    """Give a finished run's artefact its place and its row, in that order: a row never points at nothing.
+
+    A crash in between leaves a folder without a row, which the next attempt replaces. None: the run is no longer this
+    attempt's to finish.
+    """
+    number = registry.next_number(run.project)
+    path = f"{run.project_id}/{number}"
+    _place(artefact, models_root() / path)
+    try:
+        with transaction.atomic():
+            version = ModelVersion.objects.create(
+                project=run.project,
+                number=number,
+                kind=run.kind,
+                encoder=manifest["encoder"],
+                encoder_digest=manifest["encoder_digest"],
+                label_order=manifest["label_order"],
+                snapshot_hash=run.snapshot.hash if run.snapshot else "",
+                seed=run.seed,
+                config=manifest["config"] | {"left_out": run.config.get("left_out", [])},
+                metrics=manifest["metrics"],
+                parent=registry.live_version(run.project),
+                path=path,
+                digest=manifest["digest"],
+                created_by=run.by,
+            )
+            repredictions.want(version, pool=False)
+            if runs.report(run, version=version) is None:
+                raise repredictions.Superseded("")
+            return version
+    except (repredictions.Superseded, IntegrityError):
+        return None
+
+
+def _place(artefact: Path, target: Path) -> None:
+    """The whole folder under its new name or nothing. Hard links: the run keeps its files until it has succeeded."""
+    temporary = target.with_name(f".{target.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(artefact, temporary, copy_function=_link)
+    if target.exists():
+        shutil.rmtree(target)
+    temporary.replace(target)
+    handle = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        # another file system, or one without hard links
+        shutil.copy2(source, target)
+    return target
+
+
+@transaction.atomic
+def promote(
+    project: Project, version: ModelVersion, *, by: User, why: str = "", seen: int | None = None
+) -> Deployment:
+    """Let a version serve. The verdict it was decided on is stored beside who and why."""
+    verdict = evaluation.compare(version, registry.live_version(project))
+    if verdict.kind == "worse" and not why.strip():
+        raise InvalidInput(
+            _("%(sentence)s If it should go live all the same, say why.") % {"sentence": verdict.sentence}, field="why"
+        )
+    return _deploy(project, version, Deployment.Kind.PROMOTE, by, why, verdict, seen)
+
+
+@transaction.atomic
+def roll_back(
+    project: Project, version: ModelVersion, *, by: User, why: str = "", seen: int | None = None
+) -> Deployment:
+    """Let a version serve again that served before. Its artefact and predictions are still there."""
+    if not registry.has_served(version):
+        raise DomainError(_("%(version)s was never live, so there is nothing to roll back to.") % {"version": version})
+    verdict = evaluation.compare(version, registry.live_version(project))
+    return _deploy(project, version, Deployment.Kind.ROLLBACK, by, why, verdict, seen)
+
+
+def _deploy(
+    project: Project,
+    version: ModelVersion,
+    kind: Deployment.Kind,
+    by: User,
+    why: str,
+    verdict: evaluation.Comparison,
+    seen: int | None,
+) -> Deployment:
+    deployment = registrar.deploy(
+        project, version, kind=kind, by=by, why=why.strip(), verdict=verdict.as_dict(), seen=seen
+    )
+    repredictions.want(version, pool=True)
+    return deployment
