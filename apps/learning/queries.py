@@ -145,9 +145,7 @@ ORDER BY p.id
 def projects_to_refresh(project_id: int | None = None) -> list[int]:
     """Projects whose live head should look again; a few index steps each."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _REFRESH_DUE, {"project": project_id, "enough": ENOUGH_NEW, "quiet": QUIET, "brisk": BRISK}
-        )
+        cursor.execute(_REFRESH_DUE, {"project": project_id, "enough": ENOUGH_NEW, "quiet": QUIET, "brisk": BRISK})
         return [pk for (pk,) in cursor.fetchall()]
 
 

@@ -1,0 +1,217 @@
+"""The one bridge between rows and torch: run in the worker of the gpu queue, never imported by the web."""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from celery.signals import worker_shutting_down
+from django.conf import settings
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+
+from apps.learning import vectors
+from apps.learning.models import Repredict, TrainingRun
+from apps.learning.services import encoding, evaluation, repredictions, training, versions
+from apps.learning.services import runs as service
+from apps.projects.models import Project
+from apps.registry.models import ModelVersion
+from workers.learning import checkpoint, encoders, heads
+from workers.learning.classifier import Classifier
+from workers.learning.types import LearningError
+
+log = logging.getLogger(__name__)
+
+
+ENCODE_SLICE = 60.0  # seconds before the queue's other work gets its turn
+ENCODE_AT_ONCE = (256, 16_384)  # texts: fewest, most; what the machine does in three seconds lies between
+ARRIVAL_PATIENCE = 10.0  # seconds to wait for imports that are being committed
+_encoders: dict[str, encoders.Encoder] = {}
+
+
+def encode(project_id: int) -> bool:
+    """Give the project's next items their vectors. Whether more are waiting."""
+    project = Project.objects.get(pk=project_id)
+    try:
+        digest = encoders.digest(project.encoder)
+    except LearningError as error:
+        encoding.cannot_start(project, str(error))
+        return False
+    claim = encoding.claim(project, digest)
+    if claim is None:
+        return False
+    try:
+        encoder = _encoder(project.encoder, digest)
+    except LearningError as error:
+        encoding.release(claim, str(error))
+        return False
+    held, more = _encode_slice(claim, encoder)
+    encoding.release(held)
+    return more
+
+
+def _encode_slice(held: encoding.Claim, encoder: encoders.Encoder) -> tuple[encoding.Claim, bool]:
+    newest, ends = _settled(held.project_id), time.monotonic() + ENCODE_SLICE
+    at_once = ENCODE_AT_ONCE[0]
+    while newest is not None and held.through < newest:
+        if time.monotonic() > ends:
+            return held, True
+        chunk, started = encoding.next_chunk(held, newest, at_once), time.monotonic()
+        vectors = encoder.encode(chunk.texts) if chunk.texts else None
+        seconds = time.monotonic() - started
+        moved = encoding.store(held, chunk, vectors, seconds)
+        if moved is None:  # somebody took this one for dead and goes on
+            return held, False
+        held = moved
+        if vectors is not None:
+            at_once = max(ENCODE_AT_ONCE[0], min(ENCODE_AT_ONCE[1], int(3 * len(vectors) / max(seconds, 1e-3))))
+    return held, newest is None
+
+
+def _settled(project_id: int) -> int | None:
+    """The newest item below which none can appear any more; None while an import holds on too long."""
+    newest, writers = encoding.arrivals(project_id)
+    ends = time.monotonic() + ARRIVAL_PATIENCE
+    while writers:
+        if time.monotonic() > ends:
+            return None
+        time.sleep(0.05)
+        writers &= encoding.arrivals(project_id)[1]
+    return newest
+
+
+def _encoder(name: str, digest: str) -> encoders.Encoder:
+    """One per process: it is the largest thing in its memory."""
+    if digest not in _encoders:
+        _encoders.clear()
+        _encoders[digest] = encoders.load(name, device=settings.DEVICE)
+    return _encoders[digest]
+
+
+REPREDICT_SLICE = 60.0  # seconds, like ENCODE_SLICE
+Predict = Callable[[repredictions.Chunk], NDArray[np.float32]]
+_stopping = threading.Event()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _stop_children(**_kwargs: Any) -> None:
+    """A worker that is asked to stop hands its run back, with a fresh checkpoint, instead of losing it."""
+    _stopping.set()
+
+
+def train(run_id: int) -> int | None:
+    """Bring a queued run to its end. The version it made, or None."""
+    run = service.claim(run_id)
+    if run is None:
+        return None
+    try:
+        return _train(run)
+    except repredictions.Superseded:
+        return None
+    except LearningError as error:
+        service.settle(run, TrainingRun.State.FAILED, str(error))
+    except Exception as error:
+        log.exception("run %s failed", run.pk)
+        sentence = _("Something unexpected happened (%(kind)s). The worker's log has the details.")
+        service.settle(run, TrainingRun.State.FAILED, sentence % {"kind": type(error).__name__})
+    return None
+
+
+def _train(run: TrainingRun) -> int | None:
+    version = run.version or _trained(run)
+    if version is None:
+        return None
+    job = repredictions.claim(version.pk)
+    if job is not None:
+        # nothing is measured before every held-out item has its answer
+        for _chunk in _predicted(job, _predictor(version)):
+            service.report(run)
+        repredictions.finish(job)
+    evaluation.evaluate(version)
+    if not service.settle(run, TrainingRun.State.SUCCEEDED, progress=1.0):
+        return None
+    shutil.rmtree(training.folder_of(run), ignore_errors=True)
+    return version.pk
+
+
+def _trained(run: TrainingRun) -> ModelVersion | None:
+    output = training.output_of(run)
+    if not (output / checkpoint.MANIFEST).exists():
+        outcome = training.supervise(run, training.Child(training.prepare(run)), stopping=_stopping.is_set)
+        if outcome.ending != "done":
+            _settle(run, outcome)
+            return None
+    manifest = checkpoint.verify(output)
+    return versions.record(run, output, asdict(manifest) | {"digest": manifest.digest})
+
+
+def _settle(run: TrainingRun, outcome: training.Outcome) -> None:
+    if outcome.ending == "stopped":
+        service.hand_back(run)
+    elif outcome.ending in {"cancelled", "failed", "refused"}:
+        service.settle(run, TrainingRun.State(outcome.ending), outcome.error)
+        if outcome.ending != "failed":
+            shutil.rmtree(training.folder_of(run), ignore_errors=True)
+
+
+def repredict(version_id: int) -> bool:
+    """Predict what is missing under a version for a while. Whether more is waiting."""
+    job = repredictions.claim(version_id)
+    if job is None:
+        return False
+    ends = time.monotonic() + REPREDICT_SLICE
+    try:
+        for _chunk in _predicted(job, _predictor(job.version)):
+            if _stopping.is_set() or time.monotonic() > ends:
+                repredictions.release(job)
+                return not _stopping.is_set()
+        repredictions.finish(job)
+        evaluation.evaluate(job.version)
+    except repredictions.Superseded:
+        pass
+    except LearningError as error:
+        repredictions.finish(job, str(error))
+    return False
+
+
+def _predicted(job: Repredict, predict: Predict) -> Any:
+    for chunk in repredictions.missing(job):
+        repredictions.store(job, chunk.items, predict(chunk))
+        yield chunk
+
+
+def _predictor(version: ModelVersion) -> Predict:
+    folder = versions.folder_of(version)
+    checkpoint.verify(folder)
+    if version.kind == ModelVersion.Kind.HEAD:
+        head = heads.Head.from_bytes((folder / checkpoint.WEIGHTS).read_bytes())
+        return lambda chunk: head.probabilities(_vectors(version, chunk))
+    classifier = Classifier.open(folder, checkpoint.WEIGHTS).to(encoders.resolve_device(settings.DEVICE))
+
+    def predict(chunk: repredictions.Chunk) -> NDArray[np.float32]:
+        logits = classifier.predict_logits(classifier.tokenise(chunk.texts))
+        return heads.softmax(logits / np.float32(classifier.temperature))
+
+    return predict
+
+
+def _vectors(version: ModelVersion, chunk: repredictions.Chunk) -> NDArray[np.float32]:
+    """(n, d) in the order of the chunk: from the cache where it has them, computed now where it has not."""
+    known, rows = vectors.of_items(chunk.items, version.encoder_digest)
+    at = {int(item): place for place, item in enumerate(known)}
+    absent = [place for place, item in enumerate(chunk.items) if item not in at]
+    fresh: NDArray[np.float32] | None = None
+    if absent:
+        fresh = _encoder(version.encoder, version.encoder_digest).encode([chunk.texts[place] for place in absent])
+    width = rows.shape[1] if len(known) else (fresh.shape[1] if fresh is not None else 0)
+    out = np.empty((len(chunk.items), width), dtype=np.float32)
+    for place, item in enumerate(chunk.items):
+        if item in at:
+            out[place] = rows[at[item]]
+    if fresh is not None:
+        out[absent] = fresh
+    return out

@@ -1,0 +1,83 @@
+"""Publishing a refitted head: the queue's top, the head and its point on the curve change together or not at all."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.annotation import services as annotation
+from apps.learning.models import CurvePoint, LiveHead
+from apps.projects.models import Project
+
+LOCK = 0x4EAD  # first half of the advisory lock; the second is the project
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a refresh found out. `weights` is None while there is nothing to fit on."""
+
+    revision: int
+    encoder_digest: str
+    weights: bytes | None
+    label_order: list[int]
+    n_labels: int
+    fitted_through: datetime | None
+    seen_through: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutScore:
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    macro_f1: float
+
+
+@contextmanager
+def alone(project_id: int) -> Iterator[bool]:
+    """True for one worker at a time; the lock ends with its connection, however that ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, project_id])
+        (mine,) = cursor.fetchone()
+        try:
+            yield mine
+        finally:
+            if mine:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, project_id])
+
+
+@transaction.atomic
+def publish(
+    project: Project, fitted: Fitted, choices: Sequence[annotation.TopChoice], score: HoldoutScore | None
+) -> None:
+    """Raises LiveHead.DoesNotExist when another worker has published in between; the next refresh sees its state."""
+    LiveHead.objects.get_or_create(project=project)
+    head = LiveHead.objects.select_for_update().get(project=project, revision=fitted.revision - 1)
+    annotation.set_top(project, choices)
+    for name in ("revision", "encoder_digest", "weights", "label_order", "n_labels", "fitted_through", "seen_through"):
+        setattr(head, name, getattr(fitted, name))
+    head.fitted_at = timezone.now()
+    head.save()
+    if score is not None:
+        CurvePoint.objects.create(
+            project=project,
+            revision=fitted.revision,
+            n_labels=fitted.n_labels,
+            n_holdout=score.n,
+            accuracy=score.accuracy,
+            low=score.low,
+            high=score.high,
+            macro_f1=score.macro_f1,
+        )
+
+
+def took(project: Project, revision: int, timing: dict[str, float]) -> None:
+    """What the refresh cost, by step; the pause before the next one follows from it."""
+    rounded = {step: round(seconds, 4) for step, seconds in timing.items()}
+    LiveHead.objects.filter(project=project, revision=revision).update(
+        seconds=sum(timing.values()), timing=rounded, fitted_at=timezone.now()
+    )

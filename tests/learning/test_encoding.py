@@ -1,0 +1,167 @@
+import threading
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.content.models import Item, Vector
+from apps.learning import queries, runs
+from apps.learning.models import Encoding
+from apps.learning.services import encoding
+from apps.projects.models import Project
+from tests.learning import rows
+from workers.learning import encoders
+
+
+@pytest.fixture
+def project(project: Project) -> Project:
+    project.encoder = "char-ngrams"  # no torch, no weights
+    project.save()
+    return project
+
+
+def _digest() -> str:
+    return encoders.digest("char-ngrams")
+
+
+def test_every_text_gets_the_encoders_vector_once(project: Project) -> None:
+    items = rows.items(project, ["where is my card", "top up failed", "where is my card", "卡在哪里"], holdout_every=2)
+    assert queries.projects_to_encode() == [project.pk]
+    assert runs.encode(project.pk) is False
+    stored = {bytes(v.text_hash): np.array(v.vector) for v in Vector.objects.filter(encoder_digest=_digest())}
+    assert len(stored) == 3
+    expected = encoders.load("char-ngrams").encode([item.text for item in items])
+    for item, vector in zip(items, expected, strict=True):
+        assert np.allclose(stored[bytes(item.text_hash)], vector, atol=1e-3)
+    row = Encoding.objects.get(project=project)
+    assert (row.done, row.total, row.through_item, row.heartbeat_at) == (4, 4, items[-1].pk, None)
+    assert queries.projects_to_encode() == []
+    assert queries.encoding_progress(project).finished
+
+
+def test_a_text_known_from_another_project_is_not_encoded_again(project: Project, monkeypatch) -> None:
+    rows.items(project, ["a shared text", "another"])
+    runs.encode(project.pk)
+    other = Project.objects.create(slug="other", name="Other", encoder="char-ngrams")
+    rows.items(other, ["a shared text", "a new one"])
+    seen: list[str] = []
+    encode = runs._encoder("char-ngrams", _digest()).__class__.encode
+    monkeypatch.setattr(
+        "workers.learning.ngrams.CharNgrams.encode",
+        lambda self, texts, **kw: (seen.extend(texts), encode(self, texts))[1],
+    )
+    runs.encode(other.pk)
+    assert seen == ["a new one"]
+    assert Encoding.objects.get(project=other).done == 2
+
+
+def test_many_chunks_end_with_everything_encoded(project: Project, monkeypatch) -> None:
+    monkeypatch.setattr(runs, "ENCODE_AT_ONCE", (7, 7))
+    rows.items(project, [f"text number {n}" for n in range(60)])
+    runs.encode(project.pk)
+    assert Vector.objects.count() == 60
+    assert Encoding.objects.get(project=project).rate is not None
+
+
+def test_a_slice_ends_in_time_and_the_next_goes_on_where_it_ended(project: Project, monkeypatch) -> None:
+    monkeypatch.setattr(runs, "ENCODE_AT_ONCE", (10, 10))
+    monkeypatch.setattr(runs, "ENCODE_SLICE", 0.0)
+    rows.items(project, [f"text number {n}" for n in range(25)])
+    monkeypatch.setattr(runs.time, "monotonic", iter(np.arange(0, 1000, 0.1)).__next__)
+    assert runs.encode(project.pk) is True
+    assert runs.encode(project.pk) is True
+    monkeypatch.setattr(runs, "ENCODE_SLICE", 60.0)
+    assert runs.encode(project.pk) is False
+    assert Vector.objects.count() == 25
+
+
+def test_two_workers_do_not_take_the_same_project(project: Project) -> None:
+    rows.items(project, ["one"])
+    assert encoding.claim(project, _digest()) is not None
+    assert encoding.claim(project, _digest()) is None
+
+
+def test_a_dead_workers_project_is_taken_over_and_its_late_write_refused(project: Project) -> None:
+    items = rows.items(project, [f"text {n}" for n in range(10)])
+    dead = encoding.claim(project, _digest())
+    assert dead is not None
+    chunk = encoding.next_chunk(dead, items[-1].pk, 4)
+    Encoding.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=2))
+    runs.encode(project.pk)
+    assert Vector.objects.count() == 10
+    vectors = encoders.load("char-ngrams").encode(chunk.texts)
+    assert encoding.store(dead, chunk, vectors, 1.0) is None
+    assert Encoding.objects.get(project=project).through_item == items[-1].pk
+
+
+def test_a_changed_encoder_starts_again_and_keeps_the_old_vectors(project: Project, monkeypatch) -> None:
+    items = rows.items(project, ["one", "two", "three"])
+    runs.encode(project.pk)
+    project.encoder = "another"
+    project.save()
+    assert queries.projects_to_encode() == [project.pk]
+    assert not queries.encoding_progress(project).finished
+    monkeypatch.setattr(runs.encoders, "digest", lambda name: "f" * 64)
+    monkeypatch.setattr(runs, "_encoder", lambda name, digest: encoders.load("char-ngrams"))
+    runs.encode(project.pk)
+    assert Vector.objects.filter(encoder_digest="f" * 64).count() == 3
+    assert Vector.objects.filter(encoder_digest=_digest()).count() == 3
+    assert Encoding.objects.get(project=project).through_item == items[-1].pk
+
+
+def test_an_encoder_that_cannot_be_found_is_said_in_words_and_tried_again_later(project: Project, monkeypatch) -> None:
+    from workers.learning.types import LearningError
+
+    def refuse(name: str) -> str:
+        raise LearningError("The encoder “x” is neither a folder here nor reachable.")
+
+    rows.items(project, ["one"])
+    monkeypatch.setattr(runs.encoders, "digest", refuse)
+    assert runs.encode(project.pk) is False
+    assert "neither a folder" in queries.encoding_progress(project).error
+    assert encoding.ask(project.pk) is False
+    Encoding.objects.update(asked_at=timezone.now() - timedelta(minutes=5))
+    assert encoding.ask(project.pk) is True
+
+
+def test_weights_that_cannot_be_read_release_the_project(project: Project, monkeypatch) -> None:
+    from workers.learning.types import LearningError
+
+    def refuse(name: str, digest: str) -> None:
+        raise LearningError("The weights are not the published ones.")
+
+    rows.items(project, ["one"])
+    monkeypatch.setattr(runs, "_encoder", refuse)
+    assert runs.encode(project.pk) is False
+    row = Encoding.objects.get(project=project)
+    assert (row.heartbeat_at, row.error) == (None, "The weights are not the published ones.")
+
+
+def test_a_worker_is_woken_once_in_half_a_minute(project: Project) -> None:
+    assert [encoding.ask(project.pk) for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_mark_waits_for_imports_that_hold_lower_ids(project: Project) -> None:
+    """An id is given out before its row can be seen: the mark must not pass over it."""
+    inserted, commit = threading.Event(), threading.Event()
+
+    def slow_import() -> None:
+        with transaction.atomic():
+            rows.items(project, ["slow one"], prefix="slow")
+            inserted.set()
+            commit.wait(10)
+        connection.close()
+
+    importer = threading.Thread(target=slow_import)
+    importer.start()
+    inserted.wait(10)
+    rows.items(project, ["quick one"], prefix="quick")
+    newest, writers = encoding.arrivals(project.pk)
+    assert len(writers) == 1
+    threading.Timer(0.3, commit.set).start()
+    runs.encode(project.pk)
+    importer.join()
+    assert Item.objects.count() == Vector.objects.count() == 2
