@@ -55,6 +55,7 @@ class Task(models.Model):
     closed_at = models.DateTimeField(null=True)
 
     TOP = 1_000_000  # ranks below are chosen by the head, ranks above are the random order of arrival
+    LAST = TOP + (1 << 53)  # hold-out tasks beyond the target wait here
 
     class Meta:
         constraints = [

@@ -77,6 +77,22 @@ def _replaced() -> Exists:
     return Exists(Annotation.objects.filter(later))
 
 
+def newest_answer(project: Project, user: User, *, item_id: int | None = None) -> Annotation | None:
+    """This person's newest opinion that still stands: the last revision on its item, and not taken back."""
+    standing = Annotation.objects.raw(
+        """
+        SELECT a.* FROM annotation_annotation a
+        WHERE a.annotator_id = %(user)s AND a.project_id = %(project)s AND NOT a.retracted AND a.task_id IS NOT NULL
+          AND (%(item)s::bigint IS NULL OR a.item_id = %(item)s)
+          AND NOT EXISTS (SELECT 1 FROM annotation_annotation b WHERE b.item_id = a.item_id
+                          AND b.annotator_id = a.annotator_id AND b.revision > a.revision OFFSET 0)
+        ORDER BY a.id DESC LIMIT 1
+        """,
+        {"user": user.pk, "project": project.pk, "item": item_id},
+    )
+    return next(iter(standing), None)
+
+
 def my_history(project: Project, user: User, limit: int = 50) -> list[Annotation]:
     """This person's answers here that stand, newest first, one an item."""
     said = Annotation.objects.filter(project=project, annotator=user, retracted=False).exclude(_replaced())

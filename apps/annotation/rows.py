@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, connection, transaction
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
 # what two requests of one person racing each other run into; the second try sees the first one's rows
 RACES = ("annotation_key_once", "annotation_revision_once", "lease_once_per_person")
+TRIES = 5
 
 
 class Again(Exception):
@@ -20,33 +22,36 @@ class Again(Exception):
 def rows(sql: str, values: Mapping[str, Any]) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        found: list[Row] = cursor.fetchall()
+    return found
 
 
-def one(sql: str, values: Mapping[str, Any]) -> Row | None:
+def one(sql: str, values: Mapping[str, Any]) -> Row:
+    """The row of a statement that always answers with one."""
+    return rows(sql, values)[0]
+
+
+def first(sql: str, values: Mapping[str, Any]) -> Row | None:
     found = rows(sql, values)
     return found[0] if found else None
 
 
-def _is_race(error: IntegrityError) -> bool:
-    return any(name in str(error) for name in RACES)
-
-
-def in_one_transaction(do: Callable[..., T]) -> Callable[..., T]:
+def in_one_transaction(do: Callable[P, T]) -> Callable[P, T]:
     """One atomic block, tried again when a race of the same person with themselves undid it."""
 
     @wraps(do)
-    def run(*args: Any, **kwargs: Any) -> T:
-        for _ in range(4):
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for last in [False] * (TRIES - 1) + [True]:
             try:
                 with transaction.atomic():
                     return do(*args, **kwargs)
-            except Again:
-                continue
-            except IntegrityError as error:
-                if not _is_race(error):
+            except (Again, IntegrityError) as error:
+                if last or not _is_race(error):
                     raise
-        with transaction.atomic():
-            return do(*args, **kwargs)
+        raise AssertionError("unreachable")
 
     return run
+
+
+def _is_race(error: Exception) -> bool:
+    return isinstance(error, Again) or any(name in str(error) for name in RACES)

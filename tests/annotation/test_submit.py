@@ -15,7 +15,7 @@ def test_an_answer_becomes_the_truth_and_the_next_item_comes_with_it(project: Pr
     first, second = services.claim(project, bob)
     done = make.answer_next(project, bob, label_of(project).pk)
     assert done.kept_as == "answer"
-    assert [lease.pk for lease in done.next][0] == second.pk
+    assert done.next[0].pk == second.pk
     assert len(done.next) == 2
     truth = Resolution.objects.get()
     assert (truth.item_id, truth.label_id, truth.how, truth.by_id) == (

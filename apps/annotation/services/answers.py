@@ -1,6 +1,6 @@
 """Submit, undo, revise: what becomes of an answer. Annotations are only ever added."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Lease
+from apps.annotation.queries import newest_answer
 from apps.annotation.rows import Again, in_one_transaction, one
 from apps.annotation.services.handout import claim_within
 from apps.annotation.services.opinions import (
@@ -61,7 +62,7 @@ def revise(project: Project, user: User, item_id: int, label: int, key: UUID) ->
     known = _known(project, user, Saying(key, label))
     if known is not None:
         return known
-    before = _newest(project, user, item_id=item_id)
+    before = newest_answer(project, user, item_id=item_id)
     place = place_on_task(project, user, before.task_id) if before is not None else None
     if before is None or place is None:
         raise DomainError(_("You have no answer on this item to change."))
@@ -69,10 +70,13 @@ def revise(project: Project, user: User, item_id: int, label: int, key: UUID) ->
 
 
 @in_one_transaction
-def undo(project: Project, user: User) -> Lease | None:
-    """Takes back this person's newest answer here, in whatever session it was given, and hands them its item again."""
-    before = _newest(project, user)
-    if before is None:
+def undo(project: Project, user: User, *, of: UUID | None = None) -> Lease | None:
+    """Takes back this person's newest answer here, in whatever session it was given, and hands them its item again.
+
+    `of` names that answer by its key: when it is gone already, this is the same wish once more, and nothing happens.
+    """
+    before = newest_answer(project, user)
+    if before is None or of not in (None, before.key):
         return None
     place = place_on_task(project, user, before.task_id)
     if place is None:
@@ -83,10 +87,10 @@ def undo(project: Project, user: User) -> Lease | None:
     if place.counted:
         # the place stays this person's: their answer becomes a lease again
         open_again = Verdict(done=False, wanted=place.wanted)
-        write_counted(project, user, place, back, Lease.State.ACTIVE, place.taken, open_again)
+        write_counted(project, user, place, back, lease_state=Lease.State.ACTIVE, taken=place.taken, verdict=open_again)
         wake_on_commit("learning.refresh", project.pk)
     else:
-        write_beside(project, user, place, back, Lease.State.EXPIRED)
+        write_beside(project, user, place, back, lease_state=Lease.State.EXPIRED)
     lease = Lease.objects.select_related("task__item").get(pk=place.lease)
     lease.task.suggestion = lease.shown
     return lease
@@ -95,19 +99,17 @@ def undo(project: Project, user: User) -> Lease | None:
 def _say(project: Project, user: User, place: Place, said: Saying) -> Annotation:
     """Counts when this person holds a place or one is free; otherwise the opinion is kept beside, as late."""
     if not (place.holds or place.free):
-        return write_beside(project, user, place, _late(said), Lease.State.ANSWERED)
+        return write_beside(project, user, place, replace(said, late=True), lease_state=Lease.State.ANSWERED)
     opinions = [Opinion(user.pk, said.label)]
     if place.wanted > 1:
         opinions += [other for other in opinions_on(place.item, place.task) if other.annotator != user.pk]
     verdict = decide(opinions, wanted=place.wanted, most=project.wanted + EXTRA_PLACES)
     taken = place.taken if place.holds else place.taken + 1
-    annotation = write_counted(project, user, place, said, Lease.State.ANSWERED, taken, verdict)
+    annotation = write_counted(
+        project, user, place, said, lease_state=Lease.State.ANSWERED, taken=taken, verdict=verdict
+    )
     wake_on_commit("learning.refresh", project.pk)
     return annotation
-
-
-def _late(said: Saying) -> Saying:
-    return Saying(said.key, said.label, said.note, said.flagged, said.seconds, late=True)
 
 
 _KNOWN = """
@@ -120,9 +122,7 @@ SELECT (SELECT id FROM annotation_annotation WHERE annotator_id = %(user)s AND k
 def _known(project: Project, user: User, said: Saying) -> Annotation | None:
     """The annotation already stored under this key; None for a new one, whose label is then checked."""
     values = {"user": user.pk, "key": said.key, "label": said.label, "project": project.pk}
-    found = one(_KNOWN, values)
-    assert found is not None
-    known, label_stands = found
+    known, label_stands = one(_KNOWN, values)
     if known is not None:
         return _repeated(known, project, said)
     if said.label is None and not said.flagged:
@@ -134,30 +134,9 @@ def _known(project: Project, user: User, said: Saying) -> Annotation | None:
 
 def _repeated(pk: int, project: Project, said: Saying) -> Annotation:
     stored = Annotation.objects.get(pk=pk)
-    same = (stored.project_id, stored.label_id, stored.note, stored.flagged) == (
-        project.pk,
-        said.label,
-        said.note,
-        said.flagged,
-    )
-    if not same or stored.retracted:
+    content = (stored.project_id, stored.label_id, stored.note, stored.flagged, stored.retracted)
+    if content != (project.pk, said.label, said.note, said.flagged, False):
         raise DomainError(
-            _("Another answer is already stored under this key. It stands; send the new one under its own.")
+            _("Another answer is stored under this key already, and it stands. Send yours under its own.")
         )
     return stored
-
-
-def _newest(project: Project, user: User, *, item_id: int | None = None) -> Annotation | None:
-    """The newest opinion that still stands: the last revision on its item, and not taken back."""
-    standing = Annotation.objects.raw(
-        """
-        SELECT a.* FROM annotation_annotation a
-        WHERE a.annotator_id = %(user)s AND a.project_id = %(project)s AND NOT a.retracted AND a.task_id IS NOT NULL
-          AND (%(item)s::bigint IS NULL OR a.item_id = %(item)s)
-          AND NOT EXISTS (SELECT 1 FROM annotation_annotation b WHERE b.item_id = a.item_id
-                          AND b.annotator_id = a.annotator_id AND b.revision > a.revision OFFSET 0)
-        ORDER BY a.id DESC LIMIT 1
-        """,
-        {"user": user.pk, "project": project.pk, "item": item_id},
-    )
-    return next(iter(standing), None)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Lease, Task
-from apps.annotation.rows import Again, Row, in_one_transaction, one, rows
+from apps.annotation.rows import Again, Row, first, in_one_transaction, one, rows
 from apps.common.errors import DomainError
 from apps.content.models import Item
 from apps.projects.models import Project
@@ -121,7 +121,7 @@ def claim_within(project: Project, user: User, ahead: int = AHEAD) -> list[Lease
     """The same inside a transaction that already runs."""
     values = {"project": project.pk, "user": user.pk, "lease": project.lease_seconds, "ahead": ahead}
     found = rows(_CLAIM_FREE, values)
-    if not found and one(_ANY_FOR_ME, values):
+    if not found and first(_ANY_FOR_ME, values):
         found = rows(_CLAIM_WAITING, values)  # all that is left was locked for an instant: better late than nothing
     if found and found[0][-1]:
         raise Again  # a second tab of the same person took the same task in between
@@ -167,7 +167,7 @@ def _lease(row: Row, project: Project, user: User) -> Lease:
 @transaction.atomic
 def skip(project: Project, user: User, token: UUID) -> list[Lease]:
     """Puts the task back for others; this person does not meet it again."""
-    held = one(_HELD, {"token": token, "user": user.pk, "project": project.pk})
+    held = first(_HELD, {"token": token, "user": user.pk, "project": project.pk})
     if held is None:
         raise DomainError(_("This item was not handed out to you. Load the page again to get the next one."))
     lease, state, task = held
@@ -184,5 +184,4 @@ def renew(project: Project, user: User, tokens: Sequence[UUID]) -> int:
 
 def sweep() -> int:
     """Frees the places of leases that ran out. Says how many."""
-    found = one(_SWEEP, {})
-    return int(found[0]) if found else 0
+    return int(one(_SWEEP, {})[0])

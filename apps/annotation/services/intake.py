@@ -7,7 +7,6 @@ from django.db import transaction
 from apps.annotation.models import Arrival, Task
 from apps.annotation.queries import holdout_labelled
 from apps.annotation.rows import one, rows
-from apps.annotation.services.order import ARRIVAL_RANK, LAST
 from apps.projects.models import Project
 
 SLICE = 20_000  # items in one transaction
@@ -22,7 +21,7 @@ WHERE relation = 'content_item'::regclass AND mode = 'RowExclusiveLock' AND pid 
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
-_SLICE = f"""
+_SLICE = """
 WITH slice AS (
     SELECT i.id, i.split, g.label FROM content_item i LEFT JOIN content_givenlabel g ON g.item_id = i.id
     WHERE i.project_id = %(project)s AND i.id > %(after)s AND i.id <= %(newest)s ORDER BY i.id LIMIT %(slice)s
@@ -35,7 +34,7 @@ WITH slice AS (
 ), opened AS (
     INSERT INTO annotation_task (project_id, item_id, split, reason, rank, wanted, taken, state, created_at)
     SELECT %(project)s, id, split, CASE split WHEN 'holdout' THEN 'holdout' ELSE 'random' END,
-           {ARRIVAL_RANK.format(item="id")}, %(wanted)s, 0, 'open', now()
+           annotation_arrival_rank(id, %(seed)s), %(wanted)s, 0, 'open', now()
     FROM slice s WHERE NOT EXISTS (SELECT 1 FROM labelled d WHERE d.id = s.id)
     ON CONFLICT DO NOTHING RETURNING 1
 )
@@ -43,20 +42,21 @@ SELECT (SELECT max(id) FROM slice), (SELECT count(*) FROM opened)
 """
 
 # hold-out tasks go between the pool tasks at the head of the queue, at their share, as many as are still wanted
-_SPREAD = f"""
+_SPREAD = """
 WITH head AS (
     SELECT min(rank) AS first, (max(rank) - min(rank))::float8 / greatest(count(*) - 1, 1) AS step
     FROM (SELECT rank FROM annotation_task
-          WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND rank >= {Task.TOP}
+          WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND rank >= %(top)s
           ORDER BY rank LIMIT 2000) nearest
 ), held AS (
     SELECT id, item_id, row_number() OVER (ORDER BY hashint8extended(item_id, %(seed)s)) AS place
     FROM annotation_task
-    WHERE project_id = %(project)s AND state = 'open' AND split = 'holdout' AND rank >= {Task.TOP}
+    WHERE project_id = %(project)s AND state = 'open' AND split = 'holdout' AND rank >= %(top)s
 ), placed AS (
     SELECT held.id,
-           CASE WHEN place > %(missing)s THEN {LAST} + place
-                ELSE coalesce(first, {Task.TOP}) + floor((place - 0.5) * %(gap)s * coalesce(step, 1))::bigint END AS rank
+           CASE WHEN place > %(missing)s THEN %(last)s + place
+                ELSE coalesce(first, %(top)s) + floor((place - 0.5) * %(gap)s * coalesce(step, 1))::bigint
+           END AS rank
     FROM held, head
 )
 UPDATE annotation_task t SET rank = placed.rank FROM placed
@@ -84,12 +84,11 @@ def take_in(project: Project) -> int:
 def _newest_settled(project: Project) -> int | None:
     """The newest item below which no other is still to appear.
 
-    Item ids are drawn before they are committed, so a slow import may show lower ids later. Whoever drew one below
-    the newest visible id was writing to the table before we looked; once those writers are done, all of them are visible.
+    Item ids are drawn before they are committed, so a slow import may show lower ids later. Whoever drew one below the
+    newest visible id was writing to the table before we looked; once those writers are done, all of them are visible.
     """
-    found = one(_NEWEST, {"project": project.pk})
-    newest = int(found[0]) if found else 0
-    arrival, _ = Arrival.objects.get_or_create(project=project)
+    newest = int(one(_NEWEST, {"project": project.pk})[0])
+    arrival, _created = Arrival.objects.get_or_create(project=project)
     if newest <= arrival.last_item:
         return None
     writers = {row[0] for row in rows(_WRITERS, {})}
@@ -105,8 +104,8 @@ def _newest_settled(project: Project) -> int | None:
 @transaction.atomic
 def _take_slice(project: Project, newest: int) -> int | None:
     """One slice in one transaction; None when nothing is left or another process holds the lock."""
-    lock = one("SELECT pg_try_advisory_xact_lock(%(kind)s, %(project)s)", {"kind": _LOCK, "project": project.pk})
-    if not (lock and lock[0]):
+    (locked,) = one("SELECT pg_try_advisory_xact_lock(%(kind)s, %(project)s)", {"kind": _LOCK, "project": project.pk})
+    if not locked:
         return None
     after = Arrival.objects.values_list("last_item", flat=True).get(project=project)
     if after >= newest:
@@ -119,14 +118,14 @@ def _take_slice(project: Project, newest: int) -> int | None:
         "seed": project.seed,
         "wanted": project.wanted,
     }
-    found = one(_SLICE, values)
-    assert found is not None
-    Arrival.objects.filter(project=project).update(last_item=found[0] or newest)
-    return int(found[1])
+    last, opened = one(_SLICE, values)
+    Arrival.objects.filter(project=project).update(last_item=last or newest)
+    return int(opened)
 
 
 def _spread_holdout(project: Project) -> None:
     share = project.holdout_share
     missing = max(0, project.holdout_target - holdout_labelled(project)) if share else 0
     gap = (1 - share) / share if share else 0.0
-    rows(_SPREAD, {"project": project.pk, "seed": project.seed, "missing": missing, "gap": gap})
+    values = {"project": project.pk, "seed": project.seed, "missing": missing, "gap": gap}
+    rows(_SPREAD, values | {"top": Task.TOP, "last": Task.LAST})

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Lease, Task
-from apps.annotation.rows import one
+from apps.annotation.rows import first, one
 from apps.annotation.services.truth import SETTLE, Verdict, settle_values
 from apps.projects.models import Project
 
@@ -78,8 +78,9 @@ SET state = %(lease_state)s,
 WHERE id = %(lease)s
 """
 
-_BESIDE = f"WITH held AS ({_HOLD}), said AS ({_SAY}) SELECT * FROM said"
-_COUNTED = f"WITH held AS ({_HOLD}), said AS ({_SAY}), {SETTLE} SELECT * FROM said"
+_STATEMENT = "WITH held AS ({hold}), said AS ({say}){settle} SELECT id, created_at FROM said"
+_BESIDE = _STATEMENT.format(hold=_HOLD, say=_SAY, settle="")
+_COUNTED = _STATEMENT.format(hold=_HOLD, say=_SAY, settle=f", {SETTLE}")
 
 
 def place_by_token(project: Project, user: User, token: UUID) -> Place | None:
@@ -91,34 +92,35 @@ def place_on_task(project: Project, user: User, task: int | None) -> Place | Non
 
 
 def _place(sql: str, values: dict[str, Any]) -> Place | None:
-    found = one(sql, values)
+    found = first(sql, values)
     if found is None:
         return None
     shown = json.loads(found[8]) if found[8] else None
-    return Place(*found[:8], shown, *found[9:])
+    return Place(*(*found[:8], shown, *found[9:]))
 
 
 def write_counted(
-    project: Project, user: User, place: Place, said: Saying, lease_state: Lease.State, taken: int, verdict: Verdict
-) -> Annotation:
-    """The opinion, the lease, the task's places and the item's truth, in one statement."""
-    settled = {"split": place.split} | settle_values(place.task, taken, verdict)
-    return _store(_COUNTED, project, user, place, said, lease_state, settled)
-
-
-def write_beside(project: Project, user: User, place: Place, said: Saying, lease_state: Lease.State) -> Annotation:
-    """No place is free: the opinion is kept, task and truth stay as they are."""
-    return _store(_BESIDE, project, user, place, said, lease_state, {})
-
-
-def _store(
-    sql: str,
     project: Project,
     user: User,
     place: Place,
     said: Saying,
+    *,
     lease_state: Lease.State,
-    settled: dict[str, Any],
+    taken: int,
+    verdict: Verdict,
+) -> Annotation:
+    """The opinion, the lease, the task's places and the item's truth, in one statement."""
+    settled = {"split": place.split} | settle_values(place.task, taken, verdict)
+    return _store(_COUNTED, project, user, place, said, settled | {"lease_state": str(lease_state)})
+
+
+def write_beside(project: Project, user: User, place: Place, said: Saying, *, lease_state: Lease.State) -> Annotation:
+    """No place is free: the opinion is kept, task and truth stay as they are."""
+    return _store(_BESIDE, project, user, place, said, {"lease_state": str(lease_state)})
+
+
+def _store(  # noqa: PLR0917
+    sql: str, project: Project, user: User, place: Place, said: Saying, more: dict[str, Any]
 ) -> Annotation:
     annotation = Annotation(
         project=project,
@@ -152,12 +154,9 @@ def _store(
         "seconds": said.seconds,
         "late": said.late,
         "lease": place.lease,
-        "lease_state": str(lease_state),
         "lease_seconds": project.lease_seconds,
     }
-    stored = one(sql, values | settled)
-    assert stored is not None
-    annotation.pk, annotation.created_at = stored
+    annotation.pk, annotation.created_at = one(sql, values | more)
     annotation._state.adding, annotation._state.db = False, "default"
     return annotation
 

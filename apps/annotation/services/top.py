@@ -10,7 +10,6 @@ from django.db import transaction
 from apps.annotation.models import Task
 from apps.annotation.queries import holdout_labelled
 from apps.annotation.rows import rows
-from apps.annotation.services.order import ARRIVAL_RANK, LAST
 from apps.projects.models import Project
 
 
@@ -33,7 +32,7 @@ WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND item_id
 """
 
 # only open tasks move: what is on somebody's page keeps the suggestion it was shown with
-_SET = f"""
+_SET = """
 WITH top AS (
     SELECT * FROM unnest(%(items)s::bigint[], %(ranks)s::bigint[], %(reasons)s::text[], %(scores)s::float8[],
                          %(suggestions)s::text[]) AS top (item_id, rank, reason, score, suggestion)
@@ -41,11 +40,11 @@ WITH top AS (
     SELECT t.id FROM annotation_task t JOIN top ON top.item_id = t.item_id
     WHERE t.project_id = %(project)s AND t.state = 'open'
     UNION
-    SELECT id FROM annotation_task WHERE project_id = %(project)s AND state = 'open' AND rank < {Task.TOP}
+    SELECT id FROM annotation_task WHERE project_id = %(project)s AND state = 'open' AND rank < %(top)s
 ), placed AS (
     SELECT t.id, top.item_id IS NOT NULL AS chosen, top.reason, top.score, top.suggestion::jsonb AS suggestion,
-           coalesce(top.rank, CASE WHEN t.split = 'holdout' AND %(missing)s = 0 THEN {LAST} + t.item_id
-                                   ELSE {ARRIVAL_RANK.format(item="t.item_id")} END) AS rank
+           coalesce(top.rank, CASE WHEN t.split = 'holdout' AND %(missing)s = 0 THEN %(last)s + t.item_id
+                                   ELSE annotation_arrival_rank(t.item_id, %(seed)s) END) AS rank
     FROM moving JOIN annotation_task t ON t.id = moving.id LEFT JOIN top ON top.item_id = t.item_id
 )
 UPDATE annotation_task t
@@ -71,6 +70,8 @@ def set_top(project: Project, choices: Sequence[TopChoice]) -> int:
         "project": project.pk,
         "seed": project.seed,
         "missing": missing,
+        "top": Task.TOP,
+        "last": Task.LAST,
         "items": [choice.item_id for choice in top],
         "ranks": list(range(len(top))),
         "reasons": [str(choice.reason) for choice in top],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.annotation.models import Resolution, Task
+from apps.annotation.models import Resolution
 from apps.annotation.rows import rows
 
 EXTRA_PLACES = 3  # how many more people a tie may ask before it is left to a reviewer
@@ -54,16 +54,13 @@ def opinions_on(item: int, task: int) -> list[Opinion]:
     return [Opinion(*row) for row in rows(_OPINIONS, {"item": item, "task": task})]
 
 
-_STATE = f"""
-CASE WHEN %(done)s THEN '{Task.State.DONE}' WHEN %(taken)s >= %(wanted)s THEN '{Task.State.FULL}'
-     ELSE '{Task.State.OPEN}' END
-"""
-
 # what a reviewer decided or a gold item says stands, whatever annotators answer later
-SETTLE = f"""
+SETTLE = """
 moved AS (
     UPDATE annotation_task
-    SET taken = %(taken)s, wanted = %(wanted)s, state = {_STATE}, closed_at = CASE WHEN %(done)s THEN now() END
+    SET taken = %(taken)s, wanted = %(wanted)s,
+        state = CASE WHEN %(done)s THEN 'done' WHEN %(taken)s >= %(wanted)s THEN 'full' ELSE 'open' END,
+        closed_at = CASE WHEN %(done)s THEN now() END
     WHERE id = %(task)s
 ), resolved AS (
     INSERT INTO annotation_resolution AS r (item_id, project_id, split, label_id, how, by_id, changed_at)
