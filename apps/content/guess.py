@@ -1,0 +1,68 @@
+"""Which column is which, by its name in English or Chinese. A guess: the person confirms it."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+FIELDS = ("text", "external_id", "label", "split", "language", "subject", "prediction", "score")
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "text": (
+        *("text", "content", "sentence", "utterance", "message", "question", "query", "review", "comment", "body"),
+        *("document", "tweet", "post", "description", "feedback", "title", "input"),
+        *("文本", "内容", "正文", "评论", "评价", "句子", "问题", "消息", "留言", "反馈", "标题", "语料"),
+    ),
+    "external_id": (
+        *("externalid", "id", "uid", "uuid", "key", "itemid", "textid", "docid", "messageid", "commentid"),
+        *("编号", "序号", "标识", "外部编号", "唯一标识", "评论编号"),
+    ),
+    "label": (
+        *("label", "category", "class", "intent", "tag", "target", "gold", "goldlabel", "sentiment", "topic", "y"),
+        *("标签", "类别", "分类", "意图", "情感", "标注", "主题"),
+    ),
+    "split": ("split", "fold", "partition", "subset", "set", "划分", "数据集", "集合", "拆分"),
+    "language": ("language", "lang", "locale", "语言", "语种"),
+    "subject": (
+        *("subject", "user", "userid", "author", "authorid", "customer", "customerid", "speaker"),
+        *("用户", "用户编号", "作者", "客户", "客户编号", "主体"),
+    ),
+    "prediction": (
+        *("prediction", "predicted", "predictedlabel", "predictionlabel", "pred", "modellabel"),
+        *("预测", "预测标签", "模型标签", "预测结果"),
+    ),
+    "score": (
+        *("score", "confidence", "probability", "prob", "predictionscore", "predictedscore", "predictionconfidence"),
+        *("置信度", "概率", "分数", "得分", "预测分数"),
+    ),
+}
+KNOWN_NAMES = frozenset(name for names in _NAMES.values() for name in names)
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[\s_\-.:/()]+", "", name.strip().lower())
+
+
+def guess_mapping(columns: Sequence[str], rows: Sequence[Sequence[Any]] = ()) -> dict[str, Any]:
+    """Field of ours -> column of theirs; what nobody claims becomes metadata. Without a known name, the
+    column with the longest cells is the text."""
+    by_name = {plain(column): column for column in reversed(columns)}
+    mapping: dict[str, Any] = {}
+    for field, names in _NAMES.items():
+        for name in names:
+            if name in by_name and by_name[name] not in mapping.values():
+                mapping[field] = by_name[name]
+                break
+    if "text" not in mapping:
+        free = [place for place, column in enumerate(columns) if column not in mapping.values()]
+        if free:
+            mapping["text"] = columns[max(free, key=lambda place: _letters(rows, place))]
+    if "score" in mapping and "prediction" not in mapping:
+        del mapping["score"]  # a number without its label says nothing; it stays as metadata
+    taken = set(mapping.values())
+    mapping["meta"] = [column for column in columns if column not in taken]
+    return mapping
+
+
+def _letters(rows: Sequence[Sequence[Any]], place: int) -> int:
+    cells = (row[place] for row in rows if place < len(row))
+    return sum(len(cell) for cell in cells if isinstance(cell, str))
