@@ -12,9 +12,7 @@ def versions(project: Project) -> QuerySet[ModelVersion]:
 
 def deployments(project: Project) -> QuerySet[Deployment]:
     """Newest first; the first one serves."""
-    return (
-        Deployment.objects.filter(project=project).select_related("version", "previous", "by").order_by("-sequence")
-    )
+    return Deployment.objects.filter(project=project).select_related("version", "previous", "by").order_by("-sequence")
 
 
 def serving(project: Project) -> Deployment | None:

@@ -204,8 +204,14 @@ ORDER BY v.number DESC LIMIT %s
 """
 
 
+def evaluate_due() -> None:
+    """Measure again where hold-out labels came in or changed since the newest versions were measured."""
+    for project in Project.objects.filter(archived_at=None, versions__isnull=False).distinct():
+        evaluate_again(project)
+
+
 def evaluate_again(project: Project, *, versions: int = 3) -> int:
-    """Measure the newest versions again after hold-out labels came in or changed."""
+    """How many of the newest versions could be measured on the hold-out as it is labelled now."""
     with connection.cursor() as cursor:
         cursor.execute(NEWLY_LABELLED, [project.pk, versions])
         ids = [pk for (pk,) in cursor.fetchall()]

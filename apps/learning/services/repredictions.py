@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from django.core.cache import cache
@@ -41,7 +42,7 @@ class Chunk:
 def want(version: ModelVersion, *, pool: bool) -> Repredict:
     """Ask for predictions of the hold-out, or of everything. Asking again looks for content that came since."""
     row, _new = Repredict.objects.get_or_create(version=version)
-    changes = {"finished_at": None, "error": "", "heartbeat_at": None}
+    changes: dict[str, Any] = {"finished_at": None, "error": "", "heartbeat_at": None}
     if pool:
         changes["wanted_pool"] = True
     Repredict.objects.filter(pk=row.pk).update(**changes)
@@ -91,6 +92,11 @@ def store(job: Repredict, items: list[int], probabilities: NDArray[np.float32]) 
         raise Superseded("")
     order = np.array([pk for pk, _name in job.version.label_order], dtype=np.int64)
     prediction_copy.store(np.array(items, dtype=np.int64), job.pk, order, probabilities)
+
+
+def release(job: Repredict) -> None:
+    """Let another process, or this one later, go on."""
+    _held(job).update(heartbeat_at=None)
 
 
 def finish(job: Repredict, error: str = "") -> bool:

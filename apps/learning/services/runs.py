@@ -57,8 +57,8 @@ def advise(n_examples: int) -> Advice:
         kind, why = (
             Kind.HEAD,
             _(
-                "With %(n)d examples a published head is the better bet: it learns in seconds, and small sets do not feed "
-                "a transformer. If you fine-tune one all the same, %(epochs)d epochs make up for the few examples."
+                "With %(n)d examples a published head is the better bet: it learns in seconds, and small sets do not "
+                "feed a transformer. If you fine-tune one all the same, %(epochs)d epochs make up for the few examples."
             ),
         )
     else:

@@ -18,6 +18,7 @@ from apps.registry import queries as registry
 from apps.registry import services as registrar
 from apps.registry.models import Deployment, ModelVersion
 
+
 def folder_of(version: ModelVersion) -> Path:
     return models_root() / version.path
 
@@ -87,16 +88,24 @@ def _link(source: str, target: str) -> str:
 
 
 @transaction.atomic
-def promote(
-    project: Project, version: ModelVersion, *, by: User, why: str = "", seen: int | None = None
-) -> Deployment:
+def promote(project: Project, version: ModelVersion, *, by: User, why: str = "", seen: int | None = None) -> Deployment:
     """Let a version serve. The verdict it was decided on is stored beside who and why."""
     verdict = evaluation.compare(version, registry.live_version(project))
     if verdict.kind == "worse" and not why.strip():
         raise InvalidInput(
             _("%(sentence)s If it should go live all the same, say why.") % {"sentence": verdict.sentence}, field="why"
         )
-    return _deploy(project, version, Deployment.Kind.PROMOTE, by, why, verdict, seen)
+    return _predict_again(
+        registrar.deploy(
+            project,
+            version,
+            kind=Deployment.Kind.PROMOTE,
+            by=by,
+            why=why.strip(),
+            verdict=verdict.as_dict(),
+            seen=seen,
+        )
+    )
 
 
 @transaction.atomic
@@ -107,20 +116,20 @@ def roll_back(
     if not registry.has_served(version):
         raise DomainError(_("%(version)s was never live, so there is nothing to roll back to.") % {"version": version})
     verdict = evaluation.compare(version, registry.live_version(project))
-    return _deploy(project, version, Deployment.Kind.ROLLBACK, by, why, verdict, seen)
-
-
-def _deploy(
-    project: Project,
-    version: ModelVersion,
-    kind: Deployment.Kind,
-    by: User,
-    why: str,
-    verdict: evaluation.Comparison,
-    seen: int | None,
-) -> Deployment:
-    deployment = registrar.deploy(
-        project, version, kind=kind, by=by, why=why.strip(), verdict=verdict.as_dict(), seen=seen
+    return _predict_again(
+        registrar.deploy(
+            project,
+            version,
+            kind=Deployment.Kind.ROLLBACK,
+            by=by,
+            why=why.strip(),
+            verdict=verdict.as_dict(),
+            seen=seen,
+        )
     )
-    repredictions.want(version, pool=True)
+
+
+def _predict_again(deployment: Deployment) -> Deployment:
+    """Whatever serves has its predictions of the whole pool kept up to date."""
+    repredictions.want(deployment.version, pool=True)
     return deployment

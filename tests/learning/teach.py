@@ -1,0 +1,70 @@
+"""Small labelled projects: texts whose words give their label away, so that any model can learn them."""
+
+import hashlib
+
+from apps.annotation.models import Resolution
+from apps.content.models import Item
+from apps.learning.services.runs import Wish
+from apps.projects.models import Label, Project
+from apps.registry.models import ModelVersion
+
+WORDS = {
+    "card arrival": ("my new card has not arrived in the post", "when does the card get delivered to my home"),
+    "exchange rate": ("what exchange rate do you use for euros", "the currency conversion was bad yesterday"),
+    "top up failed": ("topping up my account did not work", "my top up was declined again today"),
+}
+NGRAMS = "char-ngrams"
+
+
+def add_items(
+    project: Project, per_label: int, *, split: str = "pool", labelled: bool = True, start: int = 0
+) -> list[Item]:
+    """`per_label` items for each of the three labels, resolved unless told otherwise."""
+    labels = {label.name: label for label in project.labels.all()}
+    made = []
+    for name, sentences in WORDS.items():
+        if name not in labels:
+            continue
+        for number in range(start, start + per_label):
+            text = f"{sentences[number % 2]}, case {number} {name[:4]}"
+            item = add_item(project, text, split=split)
+            if labelled:
+                resolve(item, labels[name])
+            made.append(item)
+    return made
+
+
+def add_item(project: Project, text: str, *, split: str = "pool") -> Item:
+    return Item.objects.create(
+        project=project,
+        external_id=f"{split}-{Item.objects.filter(project=project).count()}",
+        text=text,
+        text_hash=hashlib.sha256(text.encode()).digest(),
+        split=split,
+    )
+
+
+def resolve(item: Item, label: Label) -> Resolution:
+    return Resolution.objects.create(
+        item=item, project=item.project, split=item.split, label=label, how=Resolution.How.SINGLE
+    )
+
+
+def head_wish(**changes: object) -> Wish:
+    return Wish(**({"kind": ModelVersion.Kind.HEAD, "encoder": NGRAMS} | changes))  # type: ignore[arg-type]
+
+
+def make_version(project: Project, number: int, **changes: object) -> ModelVersion:
+    """A version on record without an artefact."""
+    values = {
+        "kind": ModelVersion.Kind.HEAD,
+        "encoder": NGRAMS,
+        "encoder_digest": "0" * 64,
+        "label_order": [[label.pk, label.name] for label in project.labels.filter(archived_at=None)],
+        "snapshot_hash": "1" * 64,
+        "seed": 0,
+        "config": {},
+        "path": f"{project.pk}/{number}",
+        "digest": "2" * 64,
+    }
+    return ModelVersion.objects.create(project=project, number=number, **(values | changes))
