@@ -57,6 +57,18 @@ class CurvePoint(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "revision"], name="curve_point_once")]
 
+    @property
+    def accuracy_percent(self) -> str:
+        return f"{100 * self.accuracy:.1f}"
+
+    @property
+    def low_percent(self) -> str:
+        return f"{100 * self.low:.1f}"
+
+    @property
+    def high_percent(self) -> str:
+        return f"{100 * self.high:.1f}"
+
 
 class Snapshot(models.Model):
     """The resolutions a run was trained on, frozen. `hash` covers (text hash, label name) in item order."""

@@ -162,3 +162,9 @@ def curve_points(project: Project, most: int = 400) -> list[CurvePoint]:
     """The newest points of the learning curve, oldest first; one per number of labels, the last of each."""
     rows = CurvePoint.objects.filter(project=project).order_by("n_labels", "-revision").distinct("n_labels")
     return list(rows)[-most:]
+
+
+def newest_curve_point(project: Project) -> int | None:
+    """Its revision."""
+    rows = CurvePoint.objects.filter(project=project).order_by("-revision")
+    return rows.values_list("revision", flat=True).first()
