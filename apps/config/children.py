@@ -91,10 +91,15 @@ def own_folder(folder: Path, user: pwd.struct_passwd | None) -> Path:
     """A private folder of the service user, which it can reach: parents become passable (not readable)."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
+    give(folder, user)
     if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
         make_passable(folder)
     return folder
+
+
+def give(path: Path, user: pwd.struct_passwd | None) -> None:
+    if user is not None:
+        os.chown(path, user.pw_uid, user.pw_gid)
 
 
 def make_passable(path: Path) -> None:

@@ -121,12 +121,12 @@ def disk(low: int = LOW_DISK_BYTES) -> Iterator[Finding]:
 
 def keys() -> Iterator[Finding]:
     path = Path(settings.HOME) / "secret-key"
-    if not settings.SECRET_KEY:
+    if not settings.SECRET_KEY_KNOWN:
         yield wrong("There is no secret key yet. `manage.py up` makes one, or set SECRET_KEY.")
     for file in (path, *Path(settings.HOME).glob("*-password"), *(Path(settings.HOME) / "run").glob("*.url")):
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
             yield wrong(f"Others on this machine can read {file}. Run: chmod 600 {file}")
-    if settings.SECRET_KEY:
+    if settings.SECRET_KEY_KNOWN:
         yield good("There is a secret key.")
 
 

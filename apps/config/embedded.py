@@ -118,13 +118,17 @@ class Postgres:
     def _make_cluster(self) -> None:
         if self.user is not None:
             children.make_readable(self._program("postgres").parents[1])
-        children.own_folder(self.data, self.user)
+        # made aside: a start that is killed half-way must not leave what looks like a cluster
+        making = self.data.with_name("postgres.new")
+        shutil.rmtree(making, ignore_errors=True)
+        children.own_folder(making, self.user)
         password = password_in(self.home / "postgres-admin-password")
         # initdb wants the password in a file, and its user may not read ours; the data folder must stay empty
         handed = children.own_folder(Path(tempfile.mkdtemp(prefix="marginalia-")), self.user) / "password"
         handed.write_text(password)
+        children.give(handed, self.user)
         command: list[str | Path] = [
-            *(self._program("initdb"), "-D", self.data, "-U", "postgres", "--encoding=UTF8", "--no-sync"),
+            *(self._program("initdb"), "-D", making, "-U", "postgres", "--encoding=UTF8", "--no-sync"),
             *("--auth=scram-sha-256", f"--pwfile={handed}", "--locale=C", "--no-instructions"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         ]
@@ -132,6 +136,7 @@ class Postgres:
         shutil.rmtree(handed.parent)
         if made.returncode:
             raise DidNotStart(f"initdb could not make {self.data}: {made.stderr.strip()}")
+        making.rename(self.data)
 
     def _command(self) -> list[str | Path]:
         memory = psutil.virtual_memory().total // MIB
@@ -267,8 +272,7 @@ class Valkey:
         descriptor = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.writelines(f"{name} {value}\n" for name, value in lines.items())
-        if self.user is not None:
-            os.chown(config, self.user.pw_uid, self.user.pw_gid)
+        children.give(config, self.user)
         return config
 
     def _wait_until_ready(self, patience: float = 60) -> None:

@@ -29,6 +29,7 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+SECRET_KEY_KNOWN = bool(SECRET_KEY)  # `up` makes one on the first start; Django refuses even to read an empty one
 
 
 def _refuse_unsafe() -> None:
@@ -169,6 +170,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation link already proves the address
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # asking for a reset tells nobody whether an address has an account
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXIES", 0)
 LOGIN_URL = "account_login"
@@ -220,6 +223,7 @@ STORAGES = {
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_MB", 2048, least=1) * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["apps.content.uploads.StreamToFiles"]
 
 # --- language and time --------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -52,10 +52,11 @@ class Service:
     _rest: bytes = b""
 
     def start(self) -> None:
+        self.hang_up()
         self.process = children.spawn(
             self.command, env={**os.environ, **self.env}, output=subprocess.PIPE, nice=self.nice
         )
-        self._out, self._rest = self.process.stdout, b""
+        self._out = self.process.stdout
         if self._out is not None:
             os.set_blocking(self._out.fileno(), False)
 
@@ -84,9 +85,15 @@ class Service:
             return
         *whole, self._rest = (self._rest + heard).split(b"\n")
         if not heard:
-            whole, self._rest, self._out = [self._rest] if self._rest else [], b"", None
+            whole = [self._rest] if self._rest else []
+            self.hang_up()
         for line in whole:
             yield line.decode(errors="replace").rstrip()
+
+    def hang_up(self) -> None:
+        if self._out is not None:
+            self._out.close()
+        self._out, self._rest = None, b""
 
     def fileno(self) -> int | None:
         return self._out.fileno() if self._out is not None else None
@@ -210,6 +217,7 @@ class Tree:
                     self.tell(service.name, "does not end by itself and is killed")
                 service.make_end()
                 self.listen(0, [service])
+                service.hang_up()
         for server in reversed(self.servers):
             server.stop()
 

@@ -7,8 +7,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import psutil
 
 from apps.config import health
 from apps.config.embedded import Postgres, Valkey, free_port
@@ -19,7 +21,7 @@ from workers import gpu
 ROLES = ("web", "default", "gpu", "beat")
 # waves of ending: nothing new comes in, then the work in hand is finished
 WAVE_IN, WAVE_WORK = 0, 1
-URLS = ("database.url", "broker.url", "web.url", "pid")
+NOTES = ("database.url", "broker.url", "web.url", "pid")
 
 
 class Refused(Exception):
@@ -34,8 +36,10 @@ class Options:
     port: int
     workers: int
     roles: Sequence[str]
+    whole: bool  # a tree of its own, not a part that joins others
     embed_database: bool
     embed_broker: bool
+    make_key: bool
 
 
 def _python(*arguments: str) -> list[str]:
@@ -134,11 +138,12 @@ def answers(url: str) -> bool:
 
 def run(options: Options, when_up: Callable[[Tree, str], None] = lambda tree, url: None) -> int:
     """Until a signal comes. Answers the exit status."""
-    began = time.monotonic()
     os.umask(0o077)  # what people upload and what it is trained into is nobody else's on this machine
     home = Home(options.home)
-    lock = home.lock("up" if len(options.roles) > 1 else options.roles[0])
-    if home.make_secret_key():
+    lock = home.lock(_lock_name(options))
+    if "web" in options.roles:
+        options = replace(options, port=free_or_refuse(options.host, options.port))
+    if options.make_key and home.make_secret_key():
         say("up", f"made a secret key for this installation: {options.home / 'secret-key'}")
     servers: list[Server] = []
     if options.embed_database:
@@ -148,19 +153,27 @@ def run(options: Options, when_up: Callable[[Tree, str], None] = lambda tree, ur
     tree = Tree(servers, services(options))
     tree.listen_to_signals()
     try:
-        return _run(options, home, tree, began, when_up)
+        return _run(options, home, tree, when_up)
     finally:
         say("up", "stopping")
         tree.stop()
-        if "web" in options.roles:
-            home.forget(*URLS)
+        if options.whole:
+            home.forget(*NOTES)
         say("up", "stopped")
         os.close(lock)
 
 
-def _run(options: Options, home: Home, tree: Tree, began: float, when_up: Callable[[Tree, str], None]) -> int:
-    if "web" in options.roles:
-        home.forget(*URLS)  # of a tree that was killed
+def _lock_name(options: Options) -> str:
+    """The data folder may be shared by machines; each may run a part, but beat runs once in all."""
+    if options.whole:
+        return "up"
+    part = options.roles[0]
+    return part if part == "beat" else f"{part}@{socket.gethostname()}"
+
+
+def _run(options: Options, home: Home, tree: Tree, when_up: Callable[[Tree, str], None]) -> int:
+    if options.whole:
+        home.forget(*NOTES)  # of a tree that was killed
         home.note("pid", str(os.getpid()))
     tree.start_servers()
     for server in tree.servers:
@@ -172,8 +185,10 @@ def _run(options: Options, home: Home, tree: Tree, began: float, when_up: Callab
         url = address(options)
         tree.watch(until=lambda: answers(url))
         if not tree.stopping:
-            home.note("web.url", url)
-            say("up", f"Marginalia is at {url} (started in {time.monotonic() - began:.1f} s). Ctrl-C stops it.")
+            if options.whole:
+                home.note("web.url", url)
+            took = time.time() - psutil.Process().create_time()
+            say("up", f"Marginalia is at {url} (started in {took:.1f} s). Ctrl-C stops it.")
             when_up(tree, url)
     tree.watch()
     return 0

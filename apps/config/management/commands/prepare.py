@@ -46,7 +46,7 @@ class Command(BaseCommand):
         state = _static_state()
         if stamp.exists() and stamp.read_text() == state:
             return
-        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        call_command("collectstatic", interactive=False, verbosity=0)
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(state)
 

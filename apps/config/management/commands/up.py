@@ -42,14 +42,17 @@ def chosen(options: dict[str, Any]) -> tree.Options:
     outside_database, outside_broker = bool(env.secret("DATABASE_URL")), bool(env.secret("BROKER_URL"))
     if only and not settings.SERVERS_KNOWN:
         raise tree.Refused("--only needs DATABASE_URL and BROKER_URL: a part alone must know what to join.")
-    host = options["host"]
+    if only and not settings.SECRET_KEY_KNOWN:
+        raise tree.Refused("--only needs SECRET_KEY: all parts must share one.")
     return tree.Options(
         base=settings.BASE_DIR,
         home=settings.HOME,
-        host=host,
-        port=tree.free_or_refuse(host, options["port"]) if "web" in roles else 0,
+        host=options["host"],
+        port=options["port"],
         workers=options["workers"],
         roles=roles,
+        whole=only is None,
         embed_database=not outside_database and only is None,
         embed_broker=not outside_broker and only is None,
+        make_key=not settings.SECRET_KEY_KNOWN,
     )
