@@ -41,7 +41,7 @@ class Task(models.Model):
         RANDOM = "random", _("drawn at random, to keep the picture honest")
         HOLDOUT = "holdout", _("held out, to measure the model")
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks", db_index=False)  # task_page
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="tasks")
     split = models.CharField(max_length=8, choices=Split.choices)  # of the item; composite key in the database
     reason = models.CharField(max_length=12, choices=Reason.choices, default=Reason.RANDOM)
@@ -71,6 +71,7 @@ class Task(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["project", "id"], name="task_page"),
             models.Index(fields=["project", "rank"], condition=Q(state="open"), name="task_queue"),
             models.Index(
                 fields=["project", "rank"], condition=Q(state="open", split="holdout"), name="task_holdout_open"
@@ -111,7 +112,7 @@ class Annotation(models.Model):
         CORRECTED = "corrected", _("suggestion corrected")
         SCRATCH = "scratch", _("without a suggestion")
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations", db_index=False)
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="annotations")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="annotations")
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -134,7 +135,10 @@ class Annotation(models.Model):
             models.UniqueConstraint(fields=["annotator", "key"], name="annotation_key_once"),
             models.UniqueConstraint(fields=["item", "annotator", "revision"], name="annotation_revision_once"),
         ]
-        indexes = [models.Index(fields=["annotator", "-id"], name="annotation_latest_of")]
+        indexes = [
+            models.Index(fields=["project", "id"], name="annotation_page"),
+            models.Index(fields=["annotator", "-id"], name="annotation_latest_of"),
+        ]
 
 
 class Resolution(models.Model):
@@ -148,7 +152,7 @@ class Resolution(models.Model):
         GOLD = "gold", _("gold item")
 
     item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="resolution")
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     split = models.CharField(max_length=8, choices=Split.choices)
     label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
     value = models.JSONField(null=True)
@@ -158,6 +162,7 @@ class Resolution(models.Model):
 
     class Meta:
         indexes = [
+            models.Index(fields=["project", "item"], name="resolution_page"),
             models.Index(fields=["project", "changed_at"], name="resolution_changes"),
             models.Index(fields=["project"], condition=Q(split="holdout"), name="resolution_holdout"),
         ]

@@ -108,12 +108,14 @@ class ItemHistory:
 
 
 def item_history(item: Item) -> ItemHistory:
+    """A hold-out item is labelled blind: what models say about it stays hidden until it has its truth."""
+    resolution = Resolution.objects.filter(item=item).select_related("label", "by").first()
     annotations = Annotation.objects.filter(item=item).select_related("annotator", "label").order_by("-pk")
-    predictions = Prediction.objects.filter(item=item).select_related("version", "label")
+    predictions = Prediction.objects.filter(item=item).select_related("version", "label").order_by("-version__number")
     return ItemHistory(
-        resolution=Resolution.objects.filter(item=item).select_related("label", "by").first(),
+        resolution=resolution,
         annotations=list(annotations),
-        predictions=list(predictions.order_by("-version__number")),
+        predictions=list(predictions) if resolution or item.split == Split.POOL else [],
         tasks=list(Task.objects.filter(item=item).order_by("-pk")),
     )
 

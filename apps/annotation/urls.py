@@ -1,6 +1,7 @@
 from django.urls import URLPattern, path
 
-from apps.annotation import views
+from apps.annotation import api as endpoints
+from apps.annotation import export_api, export_views, views
 
 pages: list[URLPattern] = [
     path("label/", views.label, name="label"),
@@ -9,5 +10,18 @@ pages: list[URLPattern] = [
     path("label/undo/", views.label_undo, name="label_undo"),
     path("label/renew/", views.label_renew, name="label_renew"),
     path("label/history/", views.label_history, name="label_history"),
+    path("export/", export_views.export, name="export"),
+    path("export/download/", export_views.export_download, name="export_download"),
 ]
-api: list[URLPattern] = []
+api: list[URLPattern] = [
+    path("export/", export_api.Export.as_view(), name="api_export"),
+    path("claim/", endpoints.Claim.as_view(), name="api_claim"),
+    path("submit/", endpoints.Submit.as_view(), name="api_submit"),
+    path("skip/", endpoints.Skip.as_view(), name="api_skip"),
+    path("undo/", endpoints.Undo.as_view(), name="api_undo"),
+    path("renew/", endpoints.Renew.as_view(), name="api_renew"),
+    path("tasks/", endpoints.Tasks.as_view(), name="api_tasks"),
+    path("annotations/", endpoints.Annotations.as_view(), name="api_annotations"),
+    path("resolutions/", endpoints.Resolutions.as_view(), name="api_resolutions"),
+    path("items/<int:pk>/history/", endpoints.ItemHistory.as_view(), name="api_item_history"),
+]

@@ -72,12 +72,16 @@ def test_a_holdout_task_can_neither_pose_as_another_nor_carry_a_suggestion(proje
     for change in ({"reason": "random"}, {"suggestion": {"labels": [1]}}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Task.objects.update(**change)
+    services.set_top(project, [services.TopChoice(held.pk, "uncertain", 0.1, {"labels": [1]})])
+    assert Task.objects.get().suggestion is None
+
+
+def test_the_split_of_a_task_is_the_split_of_its_item(project: Project) -> None:
+    make.items(project, 1, split="holdout")
+    services.take_in(project)
     Task.objects.update(split="pool", reason="random")
     with pytest.raises(IntegrityError):
         connection.check_constraints()  # what a commit does
-    Task.objects.update(split="holdout", reason="holdout")
-    services.set_top(project, [services.TopChoice(held.pk, "uncertain", 0.1, {"labels": [1]})])
-    assert Task.objects.get().suggestion is None
 
 
 @pytest.mark.django_db(transaction=True)

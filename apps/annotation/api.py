@@ -1,0 +1,297 @@
+"""The queue for machines: thin twins of the label page over the same services."""
+
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.models import User
+from apps.annotation import queries, services
+from apps.annotation.models import Annotation, Lease, Prediction, Resolution, Task
+from apps.annotation.services import Answer
+from apps.common.pagination import PageQuery, page_after, page_body
+from apps.content.models import Item, Split
+from apps.projects.access import Capability, project_for
+from apps.projects.models import Project
+
+ANNOTATE = {"POST": "annotate"}
+MOST_AHEAD = 20
+
+
+def _project(request: Request, slug: str, need: Capability) -> Project:
+    return project_for(cast(User, request.user), slug, need=need)
+
+
+def _given(shape: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    given = shape(data=data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+class LeaseOut(serializers.ModelSerializer[Lease]):
+    task = serializers.IntegerField(source="task_id")
+    item = serializers.IntegerField(source="task.item_id")
+    external_id = serializers.CharField(source="task.item.external_id")
+    text = serializers.CharField(source="task.item.text")
+    language = serializers.CharField(source="task.item.language")
+    subject = serializers.CharField(source="task.item.subject")
+    meta = serializers.JSONField(source="task.item.meta")
+    reason = serializers.ChoiceField(choices=Task.Reason.choices, source="task.reason")
+    score = serializers.FloatField(source="task.score", allow_null=True)
+    suggestion = serializers.JSONField(source="shown", allow_null=True)
+
+    class Meta:
+        model = Lease
+        fields = [
+            *("token", "state", "expires_at", "task", "item", "external_id", "text", "language", "subject", "meta"),
+            *("reason", "score", "suggestion"),
+        ]
+        read_only_fields = fields
+
+
+class AnnotationOut(serializers.ModelSerializer[Annotation]):
+    item = serializers.IntegerField(source="item_id")
+    task = serializers.IntegerField(source="task_id", allow_null=True)
+    annotator = serializers.IntegerField(source="annotator_id")
+    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]  # a field of that name is what callers expect
+
+    class Meta:
+        model = Annotation
+        fields = [
+            *("id", "item", "task", "annotator", "key", "revision", "retracted", "label", "note", "flagged"),
+            *("outcome", "shown", "seconds", "late", "created_at"),
+        ]
+        read_only_fields = fields
+
+
+class ResolutionOut(serializers.ModelSerializer[Resolution]):
+    item = serializers.IntegerField(source="item_id")
+    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]  # a field of that name is what callers expect
+    by = serializers.IntegerField(source="by_id", allow_null=True)
+
+    class Meta:
+        model = Resolution
+        fields = ["item", "split", "label", "how", "by", "changed_at"]
+        read_only_fields = fields
+
+
+class TaskOut(serializers.ModelSerializer[Task]):
+    item = serializers.IntegerField(source="item_id")
+
+    class Meta:
+        model = Task
+        fields = ["id", "item", "split", "reason", "score", "wanted", "taken", "state", "created_at", "closed_at"]
+        read_only_fields = fields
+
+
+class PredictionOut(serializers.ModelSerializer[Prediction]):
+    version = serializers.IntegerField(source="version.number")
+    label = serializers.IntegerField(source="label_id")  # type: ignore[assignment]  # a field of that name is what callers expect
+
+    class Meta:
+        model = Prediction
+        fields = ["version", "label", "confidence", "margin"]
+        read_only_fields = fields
+
+
+_LEASES = inline_serializer("Leases", {"leases": LeaseOut(many=True)})
+
+
+def _leases(found: list[Lease]) -> Response:
+    return Response({"leases": LeaseOut(found, many=True).data})
+
+
+class Claim(APIView):
+    """The items this person holds, topped up to `ahead` from the head of the queue."""
+
+    scopes = ANNOTATE
+
+    class Input(serializers.Serializer[Any]):
+        ahead = serializers.IntegerField(default=services.AHEAD, min_value=1, max_value=MOST_AHEAD)
+
+    @extend_schema(operation_id="claim", request=Input, responses=_LEASES)
+    def post(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.ANNOTATE)
+        given = _given(self.Input, request.data)
+        return _leases(services.claim(project, cast(User, request.user), ahead=given["ahead"]))
+
+
+class Submit(APIView):
+    """Stores an answer and hands out the next items. Sending it again with the same key changes nothing."""
+
+    scopes = ANNOTATE
+
+    class Input(serializers.Serializer[Any]):
+        token = serializers.UUIDField(help_text="of the lease")
+        key = serializers.UUIDField(help_text="made by the client, one per answer")
+        label = serializers.IntegerField(allow_null=True, min_value=1, max_value=2**63 - 1)  # type: ignore[assignment]  # a field of that name is what callers expect
+        note = serializers.CharField(default="", allow_blank=True, max_length=2000)
+        flagged = serializers.BooleanField(default=False)
+        seconds = serializers.FloatField(default=None, allow_null=True, min_value=0, max_value=86_400)
+
+    @extend_schema(
+        operation_id="submit",
+        request=Input,
+        responses=inline_serializer(
+            "Submitted",
+            {
+                "annotation": AnnotationOut(),
+                "kept_as": serializers.ChoiceField(choices=["answer", "repeat", "late"]),
+                "next": LeaseOut(many=True),
+            },
+        ),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.ANNOTATE)
+        answer = Answer(**_given(self.Input, request.data))
+        done = services.submit(project, cast(User, request.user), answer)
+        said, following = AnnotationOut(done.annotation).data, LeaseOut(done.next, many=True).data
+        return Response({"annotation": said, "kept_as": done.kept_as, "next": following})
+
+
+class Skip(APIView):
+    """Puts an item back for others; this person does not meet it again."""
+
+    scopes = ANNOTATE
+
+    class Input(serializers.Serializer[Any]):
+        token = serializers.UUIDField()
+
+    @extend_schema(operation_id="skip", request=Input, responses=_LEASES)
+    def post(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.ANNOTATE)
+        given = _given(self.Input, request.data)
+        return _leases(services.skip(project, cast(User, request.user), given["token"]))
+
+
+class Undo(APIView):
+    """Takes back this person's newest answer and hands its item out to them again."""
+
+    scopes = ANNOTATE
+
+    class Input(serializers.Serializer[Any]):
+        of = serializers.UUIDField(default=None, allow_null=True, help_text="key of the answer; makes a retry harmless")
+
+    @extend_schema(
+        operation_id="undo",
+        request=Input,
+        responses=inline_serializer("Undone", {"lease": LeaseOut(allow_null=True)}),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.ANNOTATE)
+        given = _given(self.Input, request.data)
+        lease = services.undo(project, cast(User, request.user), of=given["of"])
+        return Response({"lease": LeaseOut(lease).data if lease else None})
+
+
+class Renew(APIView):
+    """Keeps leases alive while somebody is reading."""
+
+    scopes = ANNOTATE
+
+    class Input(serializers.Serializer[Any]):
+        tokens = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_AHEAD)
+
+    @extend_schema(
+        operation_id="renew",
+        request=Input,
+        responses=inline_serializer("Renewed", {"renewed": serializers.IntegerField()}),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.ANNOTATE)
+        given = _given(self.Input, request.data)
+        return Response({"renewed": services.renew(project, cast(User, request.user), given["tokens"])})
+
+
+def _page(name: str, shape: type[serializers.ModelSerializer[Any]]) -> serializers.Serializer[Any]:
+    return inline_serializer(name, {"results": shape(many=True), "next": serializers.CharField(allow_null=True)})
+
+
+class ByItem(PageQuery):
+    item = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+class TaskQuery(ByItem):
+    state = serializers.ChoiceField(choices=Task.State.choices, required=False)
+
+
+class Tasks(APIView):
+    @extend_schema(operation_id="tasks_list", parameters=[TaskQuery], responses=_page("TaskPage", TaskOut))
+    def get(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.VIEW)
+        given = _given(TaskQuery, request.query_params)
+        found = _of_item(project.tasks.all(), given)
+        if "state" in given:
+            found = found.filter(state=given.pop("state"))
+        return Response(page_body(page_after(found, **given), lambda task: TaskOut(task).data))
+
+
+class Annotations(APIView):
+    """Every revision of every opinion, in the order they were given."""
+
+    @extend_schema(
+        operation_id="annotations_list", parameters=[ByItem], responses=_page("AnnotationPage", AnnotationOut)
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.VIEW)
+        given = _given(ByItem, request.query_params)
+        found = _of_item(project.annotations.all(), given)
+        return Response(page_body(page_after(found, **given), lambda said: AnnotationOut(said).data))
+
+
+class Resolutions(APIView):
+    """The current truths, in the order of their items."""
+
+    @extend_schema(
+        operation_id="resolutions_list", parameters=[ByItem], responses=_page("ResolutionPage", ResolutionOut)
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.VIEW)
+        given = _given(ByItem, request.query_params)
+        found = _of_item(Resolution.objects.filter(project=project), given)
+        return Response(page_body(page_after(found, **given), lambda truth: ResolutionOut(truth).data))
+
+
+def _of_item(found: QuerySet[Any], given: dict[str, Any]) -> QuerySet[Any]:
+    return found.filter(item=given.pop("item")) if "item" in given else found
+
+
+class ItemHistory(APIView):
+    """All that people and models said about one item."""
+
+    @extend_schema(
+        operation_id="item_history",
+        responses=inline_serializer(
+            "ItemHistory",
+            {
+                "id": serializers.IntegerField(),
+                "external_id": serializers.CharField(),
+                "text": serializers.CharField(),
+                "split": serializers.ChoiceField(choices=Split.choices),
+                "resolution": ResolutionOut(allow_null=True),
+                "annotations": AnnotationOut(many=True),
+                "predictions": PredictionOut(many=True),
+                "tasks": TaskOut(many=True),
+            },
+        ),
+    )
+    def get(self, request: Request, slug: str, pk: int) -> Response:
+        item = get_object_or_404(Item, project=_project(request, slug, Capability.VIEW), pk=pk)
+        history = queries.item_history(item)
+        return Response(
+            {
+                "id": item.pk,
+                "external_id": item.external_id,
+                "text": item.text,
+                "split": item.split,
+                "resolution": ResolutionOut(history.resolution).data if history.resolution else None,
+                "annotations": AnnotationOut(history.annotations, many=True).data,
+                "predictions": PredictionOut(history.predictions, many=True).data,
+                "tasks": TaskOut(history.tasks, many=True).data,
+            }
+        )
