@@ -1,10 +1,30 @@
 from django.urls import URLPattern, path
 
-from apps.learning import curve_views
+from apps.learning import api as twins
+from apps.learning import curve_views, views
 
 pages: list[URLPattern] = [
+    path("train/", views.train, name="train"),
     path("train/curve/", curve_views.curve, name="curve"),
+    path("train/new/", views.run_new, name="run_new"),
+    path("train/runs/<int:pk>/", views.run, name="run"),
+    path("train/runs/<int:pk>/cancel/", views.run_cancel, name="run_cancel"),
+    path("train/versions/<int:number>/", views.version, name="version"),
+    path("train/versions/<int:number>/manifest.json", views.version_manifest, name="version_manifest"),
+    path("train/versions/<int:number>/compare/", views.version_compare, name="version_compare"),
+    path("train/versions/<int:number>/flips/", views.flips, name="flips"),
+    path("train/versions/<int:number>/promote/", views.promote, name="promote"),
+    path("train/versions/<int:number>/rollback/", views.rollback, name="rollback"),
 ]
 api: list[URLPattern] = [
     path("curve/", curve_views.CurveApi.as_view(), name="api_curve"),
+    path("runs/", twins.RunsApi.as_view(), name="api_runs"),
+    path("runs/<int:pk>/", twins.RunApi.as_view(), name="api_run"),
+    path("runs/<int:pk>/cancel/", twins.RunCancelApi.as_view(), name="api_run_cancel"),
+    path("versions/", twins.VersionsApi.as_view(), name="api_versions"),
+    path("versions/<int:number>/", twins.VersionApi.as_view(), name="api_version"),
+    path("versions/<int:number>/compare/", twins.CompareApi.as_view(), name="api_version_compare"),
+    path("deployments/", twins.DeploymentsApi.as_view(), name="api_deployments"),
+    path("promote/", twins.PromoteApi.as_view(), name="api_promote"),
+    path("rollback/", twins.RollbackApi.as_view(), name="api_rollback"),
 ]

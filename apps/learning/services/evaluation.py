@@ -1,6 +1,7 @@
 """Versions on the labelled hold-out: how good each is, and whether a candidate beats the one that serves."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from numpy.typing import NDArray
 
-from apps.annotation.models import Prediction
+from apps.annotation.models import Prediction, Resolution
+from apps.content.models import Item, Split
 from apps.learning import queries
 from apps.learning.models import Evaluation
 from apps.projects.models import Label, Project
@@ -217,3 +219,35 @@ def evaluate_again(project: Project, *, versions: int = 3) -> int:
         ids = [pk for (pk,) in cursor.fetchall()]
     found = ModelVersion.objects.filter(pk__in=ids).select_related("project")
     return sum(evaluate(version) is not None for version in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One labelled hold-out item and what versions said about it: (label id, confidence) in the order asked for."""
+
+    item: int
+    text: str
+    truth: int
+    said: tuple[tuple[int, float], ...]
+
+
+def judged(items: Sequence[int], versions: Sequence[ModelVersion]) -> list[Judged]:
+    """Labelled hold-out items side by side; one that any of the versions has not seen is left out."""
+    truth = dict(Resolution.objects.filter(item_id__in=items, split=Split.HOLDOUT).values_list("item_id", "label_id"))
+    rows = Prediction.objects.filter(item_id__in=items, version__in=versions)
+    said = {
+        (item, version): (label, confidence)
+        for item, version, label, confidence in rows.values_list("item_id", "version_id", "label_id", "confidence")
+    }
+    return [
+        Judged(item, text, truth[item], tuple(said[item, version.pk] for version in versions))
+        for item, text in Item.objects.filter(pk__in=list(truth)).order_by("pk").values_list("pk", "text")
+        if all((item, version.pk) in said for version in versions)
+    ]
+
+
+def in_cell(version: ModelVersion, truth: int, predicted: int) -> list[int]:
+    """Hold-out items labelled `truth` that the version calls `predicted`: one cell of the confusion matrix."""
+    labelled = [item for item, label in queries.holdout_truth(version.project) if label == truth]
+    rows = Prediction.objects.filter(version=version, item_id__in=labelled, label_id=predicted)
+    return list(rows.order_by("item_id").values_list("item_id", flat=True))

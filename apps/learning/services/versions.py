@@ -133,3 +133,21 @@ def _predict_again(deployment: Deployment) -> Deployment:
     """Whatever serves has its predictions of the whole pool kept up to date."""
     repredictions.want(deployment.version, pool=True)
     return deployment
+
+
+def manifest(version: ModelVersion) -> dict[str, Any]:
+    """What the version's row says about it: everything but the weights."""
+    return {
+        "version": version.number,
+        "kind": version.kind,
+        "encoder": version.encoder,
+        "encoder_digest": version.encoder_digest,
+        "label_order": version.label_order,
+        "snapshot_hash": version.snapshot_hash,
+        "seed": version.seed,
+        "config": version.config,
+        "metrics": version.metrics,
+        "parent": version.parent.number if version.parent else None,
+        "digest": version.digest,
+        "created_at": version.created_at.isoformat(),
+    }

@@ -1,0 +1,193 @@
+"""What the Train pages show, gathered from queries and services."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from apps.learning import queries, reports
+from apps.learning.models import Evaluation, Repredict, TrainingRun
+from apps.learning.queries import LabelCount
+from apps.learning.services import evaluation, repredictions
+from apps.learning.services.evaluation import Comparison
+from apps.projects.models import Label, Project
+from apps.registry import queries as registry
+from apps.registry.models import Deployment, ModelVersion
+
+RUNS, VERSIONS, HISTORY, SMALLEST, LISTED = 8, 12, 12, 6, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What there is to learn from and to measure on."""
+
+    counts: list[LabelCount]
+    examples: int
+    missing: list[LabelCount]
+    smallest: list[LabelCount]
+    taught: int  # labels with examples
+    holdout: int
+    holdout_target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    version: ModelVersion
+    evaluation: Evaluation | None
+    served: bool
+
+
+def data(project: Project) -> Data:
+    counts = queries.label_counts(project)
+    filled = sorted((count for count in counts if count.n), key=lambda count: count.n)
+    return Data(
+        counts=counts,
+        examples=sum(count.n for count in counts),
+        missing=[count for count in counts if not count.n],
+        smallest=filled[:SMALLEST],
+        taught=len(filled),
+        holdout=len(queries.holdout_truth(project)),
+        holdout_target=project.holdout_target,
+    )
+
+
+def train(project: Project) -> dict[str, Any]:
+    live = registry.serving(project)
+    candidate = _candidate(project, live)
+    verdict = evaluation.compare(candidate, live.version if live else None) if candidate else None
+    return {
+        "project": project,
+        "live": live,
+        "live_evaluation": evaluation.latest(live.version) if live else None,
+        "progress": _progress(live.version) if live else None,
+        "candidate": candidate,
+        "candidate_evaluation": evaluation.latest(candidate) if candidate else None,
+        "comparison": verdict,
+        "interval": _interval(verdict),
+        "data": data(project),
+        "versions": _measured(project),
+        "deployments": list(registry.deployments(project)[:HISTORY]),
+        "roll_back_to": live.previous if live else None,
+        "seen": live.sequence if live else 0,
+        **runs(project),
+    }
+
+
+def _interval(verdict: Comparison | None) -> reports.Interval | None:
+    if verdict is None or verdict.low is None or verdict.high is None or verdict.difference is None:
+        return None
+    return reports.interval(verdict.low, verdict.difference, verdict.high)
+
+
+def runs(project: Project) -> dict[str, Any]:
+    found = list(queries.runs(project)[:RUNS])
+    return {"project": project, "runs": found, "run_is_live": any(run.state in TrainingRun.LIVE for run in found)}
+
+
+def _candidate(project: Project, live: Deployment | None) -> ModelVersion | None:
+    """The newest version, when it is newer than what serves and has not served before."""
+    newest = registry.versions(project).first()
+    if newest is None or (live and newest.number <= live.version.number) or registry.has_served(newest):
+        return None
+    return newest
+
+
+def _progress(version: ModelVersion) -> Repredict | None:
+    job = queries.repredict_of(version)
+    return job if job and (job.finished_at is None or job.error) else None
+
+
+def _measured(project: Project) -> list[Measured]:
+    versions = list(registry.versions(project)[:VERSIONS])
+    newest = {found.version_id: found for found in Evaluation.objects.filter(version__in=versions).order_by("at", "pk")}
+    served = set(Deployment.objects.filter(version__in=versions).values_list("version_id", flat=True))
+    return [Measured(version, newest.get(version.pk), version.pk in served) for version in versions]
+
+
+def run(found: TrainingRun) -> dict[str, Any]:
+    return {
+        "project": found.project,
+        "run": found,
+        "is_live": found.state in TrainingRun.LIVE,
+        "spark": reports.spark(found),
+    }
+
+
+def version(found: ModelVersion, truth: int | None, predicted: int | None) -> dict[str, Any]:
+    live = registry.serving(found.project)
+    measured = evaluation.latest(found)
+    context: dict[str, Any] = {
+        "project": found.project,
+        "version": found,
+        "live": live,
+        "is_live": bool(live and live.version_id == found.pk),
+        "has_served": registry.has_served(found),
+        "evaluation": measured,
+        "seen": live.sequence if live else 0,
+        "job": queries.repredict_of(found),
+    }
+    if measured:
+        context |= {
+            "per_class": reports.per_class(measured),
+            "matrix": reports.matrix(measured),
+            "confusions": reports.confusions(measured),
+        }
+    if truth is not None and predicted is not None:
+        context |= cell(found, truth, predicted)
+    return context
+
+
+def cell(found: ModelVersion, truth: int, predicted: int) -> dict[str, Any]:
+    names = labels(found.project)
+    items = evaluation.in_cell(found, truth, predicted)
+    return {
+        "project": found.project,
+        "version": found,
+        "cell": {"truth": names.get(truth), "predicted": names.get(predicted), "n": len(items)},
+        "cell_items": evaluation.judged(items[:LISTED], [found]),
+    }
+
+
+def labels(project: Project) -> dict[int, Label]:
+    return {label.pk: label for label in Label.objects.filter(project=project)}
+
+
+def comparison(candidate: ModelVersion, against: ModelVersion | None) -> dict[str, Any]:
+    verdict: Comparison = evaluation.compare(candidate, against)
+    pair = [against, candidate] if against else []
+    return {
+        "project": candidate.project,
+        "version": candidate,
+        "against": against,
+        "comparison": verdict,
+        "interval": _interval(verdict),
+        "evaluations": [(each, evaluation.latest(each)) for each in pair],
+        "fixes": evaluation.judged(verdict.fixes[:LISTED], pair),
+        "breaks": evaluation.judged(verdict.breaks[:LISTED], pair),
+        "labels": labels(candidate.project),
+        "others": registry.versions(candidate.project).exclude(pk=candidate.pk)[:VERSIONS],
+    }
+
+
+def flips(new: ModelVersion, old: ModelVersion, *, after: int, before: int | None, now: int | None) -> dict[str, Any]:
+    names = labels(new.project)
+    counts = repredictions.flip_counts(old, new)
+    found = repredictions.flips(old, new, after=after, before=before, now=now, limit=LISTED + 1)
+    return {
+        "project": new.project,
+        "version": new,
+        "against": old,
+        "total": sum(n for _before, _now, n in counts),
+        "pairs": [(names.get(a), names.get(b), n) for a, b, n in counts[:12]],
+        "rows": [(flip, names.get(flip.before), names.get(flip.now)) for flip in found[:LISTED]],
+        "next": found[LISTED - 1].item if len(found) > LISTED else None,
+        "chosen": (names.get(before) if before else None, names.get(now) if now else None),
+        "progress": [job for job in (_progress(old), _progress(new)) if job],
+    }
+
+
+def flips_against(new: ModelVersion) -> ModelVersion | None:
+    """What served before this version last went live; for one that never did, what serves now."""
+    last = Deployment.objects.filter(version=new, previous__isnull=False).order_by("-sequence").first()
+    if last:
+        return last.previous
+    live = registry.live_version(new.project)
+    return live if live and live != new else None

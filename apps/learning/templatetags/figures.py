@@ -1,0 +1,35 @@
+"""Shares as per cents and points, the same way on every page."""
+
+from typing import Any
+
+from django import template
+from django.utils.formats import number_format
+
+register = template.Library()
+
+
+@register.filter
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.861 → 86.1 %"""
+    return "–" if share is None else f"{number_format(share * 100, digits)} %"
+
+
+@register.filter
+def points(share: float | None) -> str:
+    """0.019 → +1.9"""
+    if share is None:
+        return "–"
+    sign = "+" if share >= 0 else "−"
+    return f"{sign}{number_format(abs(share) * 100, 1)}"
+
+
+@register.filter
+def hundred(share: float | None) -> int:
+    """0.861 → 86, the value of a <progress max=100>"""
+    return 0 if share is None else round(share * 100)
+
+
+@register.filter
+def of(table: dict[Any, Any], key: Any) -> Any:
+    """A value by a key that is itself a variable."""
+    return table.get(key)

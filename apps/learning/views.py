@@ -1,0 +1,197 @@
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from apps.accounts.http import UserRequest
+from apps.common.errors import DomainError, InvalidInput
+from apps.common.wake import wake_on_commit
+from apps.learning import pages, queries
+from apps.learning.forms import DecisionForm, PairForm, RunForm
+from apps.learning.models import TrainingRun
+from apps.learning.services import runs, versions
+from apps.projects import access
+from apps.projects.access import Capability
+from apps.projects.models import Project
+from apps.registry import queries as registry
+from apps.registry.models import Deployment, ModelVersion
+
+
+def _seen_by(request: UserRequest, slug: str) -> Project:
+    return access.project_for(request.user, slug, need=Capability.VIEW)
+
+
+def _managed_by(request: UserRequest, slug: str) -> Project:
+    return access.project_for(request.user, slug, need=Capability.MANAGE)
+
+
+def _version(project: Project, number: int) -> ModelVersion:
+    return get_object_or_404(
+        registry.versions(project).select_related("project", "created_by", "parent"), number=number
+    )
+
+
+def _run(project: Project, pk: int) -> TrainingRun:
+    return get_object_or_404(queries.runs(project).select_related("project", "snapshot"), pk=pk)
+
+
+def _may_act(request: UserRequest, project: Project) -> bool:
+    return Capability.MANAGE in access.capabilities(request.user, project)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def train(request: UserRequest, slug: str) -> HttpResponse:
+    """The page; as a piece only its runs, asked for again and again while one of them is going on."""
+    project = _seen_by(request, slug)
+    if not request.htmx:
+        return _train_page(request, project)
+    context = pages.runs(project) | {"may_act": _may_act(request, project)}
+    response = render(request, "learning/_runs.html", context)
+    if not context["run_is_live"]:
+        # the run has ended: the verdict above it is news as well
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _train_page(request: UserRequest, project: Project, *, status: int = 200, **more: Any) -> HttpResponse:
+    context = pages.train(project) | {"may_act": _may_act(request, project)}
+    context["decision"] = DecisionForm(initial={"seen": context["seen"]}, auto_id="id_promote_%s")
+    context["rollback"] = DecisionForm(initial={"seen": context["seen"]}, auto_id="id_rollback_%s")
+    return render(request, "learning/train.html", context | more, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def run_new(request: UserRequest, slug: str) -> HttpResponse:
+    project = _managed_by(request, slug)
+    data = pages.data(project)
+    advice = runs.advise(data.examples)
+    form = RunForm(request.POST or None, project=project, advice=advice, missing=len(data.missing))
+    status, refusal = 200, ""
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                run = runs.create(project, request.user, form.wish())
+                wake_on_commit("learning.train", run.pk)
+                return redirect("run", slug, run.pk)
+            except DomainError as error:
+                refusal, status = str(error), error.status
+    context = {"project": project, "form": form, "advice": advice, "data": data, "refusal": refusal}
+    return render(request, "learning/run_new.html", context, status=status)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def run(request: UserRequest, slug: str, pk: int) -> HttpResponse:
+    project = _seen_by(request, slug)
+    context = pages.run(_run(project, pk)) | {"may_act": _may_act(request, project)}
+    pieces = {"run-log": "learning/_run_log.html", "run-state": "learning/_run.html"}
+    piece = pieces.get(str(request.htmx.target)) if request.htmx else None
+    return render(request, piece or "learning/run.html", context)
+
+
+@login_required
+@require_POST
+def run_cancel(request: UserRequest, slug: str, pk: int) -> HttpResponse:
+    project = _managed_by(request, slug)
+    found = runs.cancel(_run(project, pk))
+    if request.htmx:
+        return render(request, "learning/_run.html", pages.run(found) | {"may_act": True})
+    return redirect("run", slug, pk)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def version(request: UserRequest, slug: str, number: int) -> HttpResponse:
+    """A version's page; as a piece the items behind one cell of its confusion matrix."""
+    project = _seen_by(request, slug)
+    found, pair = _version(project, number), _filters(request)
+    if request.htmx and pair["truth"] is not None and pair["predicted"] is not None:
+        return render(request, "learning/_cell.html", pages.cell(found, pair["truth"], pair["predicted"]))
+    context = pages.version(found, pair["truth"], pair["predicted"]) | {"may_act": _may_act(request, project)}
+    context["decision"] = DecisionForm(initial={"seen": context["seen"]})
+    return render(request, "learning/version.html", context)
+
+
+def _filters(request: HttpRequest) -> dict[str, int | None]:
+    form = PairForm(request.GET)
+    if not form.is_valid():
+        raise InvalidInput(_("These filters make no sense. Start from the page without them."))
+    cleaned: dict[str, int | None] = form.cleaned_data
+    return cleaned
+
+
+@login_required
+@require_safe
+def version_manifest(request: UserRequest, slug: str, number: int) -> HttpResponse:
+    """Everything about a version but its weights, as a file."""
+    project = _seen_by(request, slug)
+    found = _version(project, number)
+    response = JsonResponse(versions.manifest(found), json_dumps_params={"ensure_ascii": False, "indent": 1})
+    response["Content-Disposition"] = f'attachment; filename="{project.slug}-v{found.number}.json"'
+    return response
+
+
+@login_required
+@require_safe
+def version_compare(request: UserRequest, slug: str, number: int) -> HttpResponse:
+    project = _seen_by(request, slug)
+    found, against = _version(project, number), _filters(request)["against"]
+    other = _version(project, against) if against is not None else registry.live_version(project)
+    if other == found:
+        other = pages.flips_against(found)
+    return render(request, "learning/compare.html", pages.comparison(found, other))
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def flips(request: UserRequest, slug: str, number: int) -> HttpResponse:
+    project = _seen_by(request, slug)
+    found, asked = _version(project, number), _filters(request)
+    other = _version(project, asked["against"]) if asked["against"] is not None else pages.flips_against(found)
+    if other is None:
+        raise Http404
+    context = pages.flips(found, other, after=asked["after"] or 0, before=asked["before"], now=asked["now"])
+    return render(request, "learning/_flips.html" if request.htmx else "learning/flips.html", context)
+
+
+@login_required
+@require_POST
+def promote(request: UserRequest, slug: str, number: int) -> HttpResponse:
+    return _decide(request, slug, number, Deployment.Kind.PROMOTE)
+
+
+@login_required
+@require_POST
+def rollback(request: UserRequest, slug: str, number: int) -> HttpResponse:
+    return _decide(request, slug, number, Deployment.Kind.ROLLBACK)
+
+
+def _decide(request: UserRequest, slug: str, number: int, kind: Deployment.Kind) -> HttpResponse:
+    project = _managed_by(request, slug)
+    found = _version(project, number)
+    promoting = kind == Deployment.Kind.PROMOTE
+    form = DecisionForm(request.POST, auto_id="id_promote_%s" if promoting else "id_rollback_%s")
+    if not form.is_valid():
+        raise InvalidInput(_("A reason may have 500 characters at most."), field="why")
+    decide = versions.promote if promoting else versions.roll_back
+    try:
+        decide(project, found, by=request.user, why=form.cleaned_data["why"], seen=form.cleaned_data["seen"])
+    except DomainError as error:
+        shown = {"decision" if promoting else "rollback": form, "refusal": str(error)}
+        return _train_page(request, project, status=error.status, **shown)
+    wake_on_commit("learning.repredict", found.pk)
+    said = _("%(version)s is live now. The pool is being predicted with it in the background.")
+    messages.success(request, said % {"version": found})
+    return redirect("train", slug)
