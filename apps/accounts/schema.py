@@ -1,4 +1,4 @@
-"""How the OpenAPI document names our tokens. Imported by urls.py: drf-spectacular finds extensions by their being loaded."""
+"""How the OpenAPI document names our tokens. drf-spectacular finds it by its being loaded (urls.py)."""
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 
 from apps.common.errors import InvalidInput
 
@@ -29,6 +30,13 @@ def page_after(rows: QuerySet[M], after: str = "", *, limit: int = LIMIT, newest
     more = len(found) > limit
     found = found[:limit]
     return Page(found, _mark(found[-1].pk) if more else "")
+
+
+class PageQuery(serializers.Serializer[dict[str, Any]]):
+    """What a list of the API takes in its address."""
+
+    after = serializers.CharField(required=False, default="", max_length=40, help_text="The `next` of the page before.")
+    limit = serializers.IntegerField(required=False, default=LIMIT, min_value=1, max_value=MOST)
 
 
 def page_body(page: Page[M], show: Callable[[M], dict[str, Any]]) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from drf_spectacular.views import SpectacularAPIView
 
 from apps.accounts import urls as accounts
 from apps.annotation import urls as annotation
+from apps.config import pages
 from apps.content import urls as content
 from apps.learning import urls as learning
 from apps.projects import urls as projects
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include(accounts.entrance)),
+    path("", pages.home, name="home"),
+    path("p/<slug:slug>/", pages.project, name="project"),
     path("", include(projects.site)),
     path("you/", include(accounts.pages)),
     path("p/<slug:slug>/", include([*projects.pages, *content.pages, *annotation.pages, *learning.pages])),

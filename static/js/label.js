@@ -146,7 +146,7 @@
     return line;
   }
 
-  // --- leases live as long as somebody is at it; progress and curve follow ---
+  // --- leases live as long as somebody is at it; progress follows ---
   let active = performance.now();
   for (const sign of ["keydown", "pointerdown", "wheel", "touchstart"]) document.addEventListener(sign, () => { active = performance.now(); }, { passive: true });
   const every = Math.min(60, Number(root.dataset.lease) / 3) * 1000;
@@ -158,9 +158,8 @@
   let soon = 0;
   desk.saved = () => {
     clearTimeout(soon);
-    soon = setTimeout(() => { refresh("progress"); refresh("curve"); }, 1200);
+    soon = setTimeout(() => refresh("progress"), 1200);
   };
-  setInterval(() => { refresh("curve"); }, 4000);
   setInterval(() => { refresh("progress"); if (paper.form.hidden && !document.hidden) desk.load(); }, 15_000);
 
   desk.start(Paper.cards(byId("cards")));

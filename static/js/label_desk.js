@@ -157,7 +157,7 @@ Marginalia.label.Desk = class {
     if (op.kind !== "undo") fields.have = this.cards.map((card) => card.token).join(",");
     const answer = await this.post.to(op.url, fields);
     if (answer.again) return answer;
-    return { then: () => (answer.refused ? this.refused(op, answer.refused) : this.taken(op, answer.html)) };
+    return { after: () => (answer.refused ? this.refused(op, answer.refused) : this.taken(op, answer.html)) };
   }
 
   taken(op, html) {

@@ -130,7 +130,7 @@ Marginalia.label.Outbox = class {
     this.failures = 0;
     this.trouble = "";
     this.remove(op.key);
-    await answer.then?.();
+    await answer.after?.();
     this.flush();
   }
 };

@@ -1,0 +1,1 @@
+"""Decisions and writes, by topic: projects, labels, members, invitations."""
