@@ -58,7 +58,7 @@ class AnnotationOut(serializers.ModelSerializer[Annotation]):
     item = serializers.IntegerField(source="item_id")
     task = serializers.IntegerField(source="task_id", allow_null=True)
     annotator = serializers.IntegerField(source="annotator_id")
-    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]  # a field of that name is what callers expect
+    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]
 
     class Meta:
         model = Annotation
@@ -71,7 +71,7 @@ class AnnotationOut(serializers.ModelSerializer[Annotation]):
 
 class ResolutionOut(serializers.ModelSerializer[Resolution]):
     item = serializers.IntegerField(source="item_id")
-    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]  # a field of that name is what callers expect
+    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]
     by = serializers.IntegerField(source="by_id", allow_null=True)
 
     class Meta:
@@ -91,7 +91,7 @@ class TaskOut(serializers.ModelSerializer[Task]):
 
 class PredictionOut(serializers.ModelSerializer[Prediction]):
     version = serializers.IntegerField(source="version.number")
-    label = serializers.IntegerField(source="label_id")  # type: ignore[assignment]  # a field of that name is what callers expect
+    label = serializers.IntegerField(source="label_id")  # type: ignore[assignment]
 
     class Meta:
         model = Prediction
@@ -106,19 +106,29 @@ def _leases(found: list[Lease]) -> Response:
     return Response({"leases": LeaseOut(found, many=True).data})
 
 
+class ClaimIn(serializers.Serializer[Any]):
+    ahead = serializers.IntegerField(default=services.AHEAD, min_value=1, max_value=MOST_AHEAD)
+
+
 class Claim(APIView):
     """The items this person holds, topped up to `ahead` from the head of the queue."""
 
     scopes = ANNOTATE
 
-    class Input(serializers.Serializer[Any]):
-        ahead = serializers.IntegerField(default=services.AHEAD, min_value=1, max_value=MOST_AHEAD)
-
-    @extend_schema(operation_id="claim", request=Input, responses=_LEASES)
+    @extend_schema(operation_id="claim", request=ClaimIn, responses=_LEASES)
     def post(self, request: Request, slug: str) -> Response:
         project = _project(request, slug, Capability.ANNOTATE)
-        given = _given(self.Input, request.data)
+        given = _given(ClaimIn, request.data)
         return _leases(services.claim(project, cast(User, request.user), ahead=given["ahead"]))
+
+
+class SubmitIn(serializers.Serializer[Any]):
+    token = serializers.UUIDField(help_text="of the lease")
+    key = serializers.UUIDField(help_text="made by the client, one per answer")
+    label = serializers.IntegerField(allow_null=True, min_value=1, max_value=2**63 - 1)  # type: ignore[assignment]
+    note = serializers.CharField(default="", allow_blank=True, max_length=2000)
+    flagged = serializers.BooleanField(default=False)
+    seconds = serializers.FloatField(default=None, allow_null=True, min_value=0, max_value=86_400)
 
 
 class Submit(APIView):
@@ -126,17 +136,9 @@ class Submit(APIView):
 
     scopes = ANNOTATE
 
-    class Input(serializers.Serializer[Any]):
-        token = serializers.UUIDField(help_text="of the lease")
-        key = serializers.UUIDField(help_text="made by the client, one per answer")
-        label = serializers.IntegerField(allow_null=True, min_value=1, max_value=2**63 - 1)  # type: ignore[assignment]  # a field of that name is what callers expect
-        note = serializers.CharField(default="", allow_blank=True, max_length=2000)
-        flagged = serializers.BooleanField(default=False)
-        seconds = serializers.FloatField(default=None, allow_null=True, min_value=0, max_value=86_400)
-
     @extend_schema(
         operation_id="submit",
-        request=Input,
+        request=SubmitIn,
         responses=inline_serializer(
             "Submitted",
             {
@@ -148,10 +150,14 @@ class Submit(APIView):
     )
     def post(self, request: Request, slug: str) -> Response:
         project = _project(request, slug, Capability.ANNOTATE)
-        answer = Answer(**_given(self.Input, request.data))
+        answer = Answer(**_given(SubmitIn, request.data))
         done = services.submit(project, cast(User, request.user), answer)
         said, following = AnnotationOut(done.annotation).data, LeaseOut(done.next, many=True).data
         return Response({"annotation": said, "kept_as": done.kept_as, "next": following})
+
+
+class SkipIn(serializers.Serializer[Any]):
+    token = serializers.UUIDField()
 
 
 class Skip(APIView):
@@ -159,14 +165,15 @@ class Skip(APIView):
 
     scopes = ANNOTATE
 
-    class Input(serializers.Serializer[Any]):
-        token = serializers.UUIDField()
-
-    @extend_schema(operation_id="skip", request=Input, responses=_LEASES)
+    @extend_schema(operation_id="skip", request=SkipIn, responses=_LEASES)
     def post(self, request: Request, slug: str) -> Response:
         project = _project(request, slug, Capability.ANNOTATE)
-        given = _given(self.Input, request.data)
+        given = _given(SkipIn, request.data)
         return _leases(services.skip(project, cast(User, request.user), given["token"]))
+
+
+class UndoIn(serializers.Serializer[Any]):
+    of = serializers.UUIDField(default=None, allow_null=True, help_text="key of the answer; makes a retry harmless")
 
 
 class Undo(APIView):
@@ -174,19 +181,20 @@ class Undo(APIView):
 
     scopes = ANNOTATE
 
-    class Input(serializers.Serializer[Any]):
-        of = serializers.UUIDField(default=None, allow_null=True, help_text="key of the answer; makes a retry harmless")
-
     @extend_schema(
         operation_id="undo",
-        request=Input,
+        request=UndoIn,
         responses=inline_serializer("Undone", {"lease": LeaseOut(allow_null=True)}),
     )
     def post(self, request: Request, slug: str) -> Response:
         project = _project(request, slug, Capability.ANNOTATE)
-        given = _given(self.Input, request.data)
+        given = _given(UndoIn, request.data)
         lease = services.undo(project, cast(User, request.user), of=given["of"])
         return Response({"lease": LeaseOut(lease).data if lease else None})
+
+
+class RenewIn(serializers.Serializer[Any]):
+    tokens = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_AHEAD)
 
 
 class Renew(APIView):
@@ -194,17 +202,14 @@ class Renew(APIView):
 
     scopes = ANNOTATE
 
-    class Input(serializers.Serializer[Any]):
-        tokens = serializers.ListField(child=serializers.UUIDField(), max_length=MOST_AHEAD)
-
     @extend_schema(
         operation_id="renew",
-        request=Input,
+        request=RenewIn,
         responses=inline_serializer("Renewed", {"renewed": serializers.IntegerField()}),
     )
     def post(self, request: Request, slug: str) -> Response:
         project = _project(request, slug, Capability.ANNOTATE)
-        given = _given(self.Input, request.data)
+        given = _given(RenewIn, request.data)
         return Response({"renewed": services.renew(project, cast(User, request.user), given["tokens"])})
 
 
