@@ -2,8 +2,11 @@
 
 import hashlib
 
+import numpy as np
+
 from apps.annotation.models import Resolution
 from apps.content.models import Item
+from apps.learning.services import prediction_copy
 from apps.learning.services.runs import Wish
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
@@ -68,3 +71,21 @@ def make_version(project: Project, number: int, **changes: object) -> ModelVersi
         "digest": "2" * 64,
     }
     return ModelVersion.objects.create(project=project, number=number, **(values | changes))
+
+
+def predict(version: ModelVersion, said: dict[int, int], sure: float = 0.8) -> None:
+    """Store predictions: item → label id. The rest of the probability is spread evenly."""
+    order = [pk for pk, _name in version.label_order]
+    probabilities = np.full((len(said), len(order)), (1 - sure) / max(1, len(order) - 1), dtype=np.float32)
+    for row, label in enumerate(said.values()):
+        probabilities[row, order.index(label)] = sure
+    prediction_copy.store(
+        np.array(list(said), dtype=np.int64), version.pk, np.array(order, dtype=np.int64), probabilities
+    )
+
+
+def right_but(items: list[Item], labels: list[Label], wrong: int) -> dict[int, int]:
+    """The true label of every item, but for the first `wrong`, which get the next label."""
+    truth = dict(Resolution.objects.filter(item__in=items).values_list("item_id", "label_id"))
+    ids = [label.pk for label in labels]
+    return {item.pk: ids[(ids.index(truth[item.pk]) + (place < wrong)) % len(ids)] for place, item in enumerate(items)}

@@ -73,7 +73,7 @@ def answers(version: ModelVersion, truth: list[tuple[int, int]] | None = None) -
 def _said(version: ModelVersion, items: list[int]) -> dict[int, tuple[int, NDArray[np.float32]]]:
     rows = Prediction.objects.filter(version=version, item_id__in=items)
     return {
-        item: (label, probabilities.to_numpy().astype(np.float32))
+        item: (label, np.asarray(probabilities, dtype=np.float32))
         for item, label, probabilities in rows.values_list("item_id", "label_id", "probabilities")
     }
 
