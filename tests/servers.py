@@ -14,6 +14,7 @@ def start() -> None:
         return  # a child of the run: everything is in the environment already
     home = Path(tempfile.mkdtemp(prefix="marginalia-test-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
+    (home / "static").mkdir()  # whitenoise looks for it
     os.environ["MARGINALIA_TESTS"] = "1"
     os.environ["MARGINALIA_HOME"] = str(home)
     os.environ["SECRET_KEY"] = "tests-only-" + "k7Jq0wXz" * 8
