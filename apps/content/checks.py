@@ -169,7 +169,7 @@ def draw(seed: int, text_hash: bytes) -> float:
     """Uniform in [0, 1), fixed by the project's seed and the text alone: neither the order of the file, nor
     chunks, nor a restart moves it, and the same text always falls on the same side."""
     keyed = hashlib.blake2b(text_hash, digest_size=8, key=seed.to_bytes(8, "big"), person=b"hold-out")
-    return int.from_bytes(keyed.digest(), "big") / 2**64
+    return int.from_bytes(keyed.digest(), "big") / float(2**64)
 
 
 def share_to_hold_out(fraction: float, cap: int, already: int, coming: int) -> float:

@@ -92,11 +92,13 @@ def check_mapping(mapping: Mapping[str, Any], columns: Sequence[str]) -> dict[st
     if unknown:
         raise InvalidInput(_("There is no field called “%(name)s”.") % {"name": unknown[0]}, field=unknown[0])
     checked: dict[str, Any] = {name: mapping[name] for name in FIELDS if mapping.get(name)}
-    checked["meta"] = list(mapping.get("meta") or [])
-    for name, column in [*checked.items(), *(("meta", column) for column in checked["meta"])]:
-        if name != "meta" or isinstance(column, str):
-            if column not in columns:
-                raise InvalidInput(_("The file has no column “%(name)s”.") % {"name": column}, field=name)
+    meta = mapping.get("meta") or []
+    if not isinstance(meta, list):
+        raise InvalidInput(_("Metadata is a list of columns."), field="meta")
+    for name, column in [*checked.items(), *(("meta", column) for column in meta)]:
+        if column not in columns:
+            raise InvalidInput(_("The file has no column “%(name)s”.") % {"name": str(column)[:80]}, field=name)
+    checked["meta"] = meta
     if "text" not in checked:
         raise InvalidInput(_("Say which column holds the text."), field="text")
     if "score" in checked and "prediction" not in checked:

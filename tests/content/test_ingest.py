@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
@@ -279,7 +280,11 @@ ingest.run(job, after_chunk=after)
 def run_child_that_dies(job: ImportJob, chunks: int, where: str) -> None:
     at = connection.settings_dict
     url = f"postgresql://{at['USER']}:{quote(at['PASSWORD'])}@{quote(at['HOST'], safe='')}:{at['PORT']}/{at['NAME']}"
-    env = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "apps.config.settings"}
+    env = os.environ | {
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "apps.config.settings",
+        "MARGINALIA_HOME": str(settings.HOME),
+    }
     child = subprocess.run([sys.executable, "-c", _CHILD, str(job.pk), str(chunks), where], env=env, check=False)
     assert child.returncode == -signal.SIGKILL
 
@@ -289,7 +294,7 @@ def run_child_that_dies(job: ImportJob, chunks: int, where: str) -> None:
 def test_a_worker_killed_in_the_middle_resumes_to_the_same_end(project: Project, alice: User, where: str) -> None:
     rows: list[Any] = ["id,text,label"]
     for n in range(300):
-        text = ['"two\nlines %d"' % n, f"plain {n}", "", f"plain {n - n % 7}"][n % 4]
+        text = [f'"two\nlines {n}"', f"plain {n}", "", f"plain {n - n % 7}"][n % 4]
         rows.append(f"id{n - n % 9 if n % 5 == 0 else n},{text},{'xyz'[n % 3]}")
     content = "\r\n".join(rows).encode("utf-16")
     unbroken = Project.objects.create(slug="unbroken", name="Unbroken", encoder="x", seed=project.seed)

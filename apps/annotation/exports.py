@@ -1,0 +1,155 @@
+"""Everything known about a project's items, streamed out of one COPY: a single snapshot, and flat memory.
+
+PostgreSQL writes the lines itself; Python only carries them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db import connection
+from django.utils.crypto import salted_hmac
+from psycopg import sql
+
+from apps.content.models import Split
+from apps.projects.models import Project
+
+BLOCK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Choice:
+    file_type: Literal["jsonl", "csv"] = "jsonl"
+    annotations: bool = False
+    predictions: bool = False
+    names: bool = False  # who they are; otherwise pseudonyms that stay the same within a project
+    split: str = ""  # pool, holdout; empty: both
+    labelled: bool = False  # only items that have a truth
+
+    @property
+    def content_type(self) -> str:
+        return "text/csv; charset=utf-8" if self.file_type == "csv" else "application/x-ndjson"
+
+
+_WHO = {
+    True: "COALESCE(NULLIF({user}.name, ''), {user}.email)",
+    False: "'person-' || left(encode(sha256(convert_to({salt} || {user}.id, 'UTF8')), 'hex'), 12)",
+}
+_ANNOTATIONS = """
+(SELECT json_agg(row_to_json(said) ORDER BY said.id) FROM (
+    SELECT a.id, a.created_at AS at, {who} AS "by", al.name AS label, a.value, a.revision, a.retracted, a.outcome,
+           a.shown, a.seconds, a.late, a.flagged, a.note
+    FROM annotation_annotation a
+    JOIN accounts_user au ON au.id = a.annotator_id
+    LEFT JOIN projects_label al ON al.id = a.label_id
+    WHERE a.item_id = i.id
+) said)
+"""
+_PREDICTIONS = """
+(SELECT json_agg(row_to_json(seen) ORDER BY seen.version) FROM (
+    SELECT v.number AS version, pl.name AS label, p.confidence, p.margin
+    FROM annotation_prediction p
+    JOIN registry_modelversion v ON v.id = p.version_id
+    JOIN projects_label pl ON pl.id = p.label_id
+    WHERE p.item_id = i.id
+) seen)
+"""
+_FROM = """
+FROM content_item i
+LEFT JOIN annotation_resolution r ON r.item_id = i.id
+LEFT JOIN projects_label l ON l.id = r.label_id
+LEFT JOIN accounts_user ru ON ru.id = r.by_id
+LEFT JOIN content_givenlabel g ON g.item_id = i.id
+WHERE i.project_id = {project} {split} {labelled}
+ORDER BY i.id
+"""
+_JSON = """
+SELECT row_to_json(line) FROM (
+    SELECT i.id, i.external_id, i.text, i.split, i.language, i.subject, i.meta, l.name AS label,
+        CASE WHEN r.item_id IS NOT NULL THEN json_build_object(
+            'label', l.name, 'value', r.value, 'how', r.how, 'by', {who}, 'at', r.changed_at) END AS truth,
+        CASE WHEN g.item_id IS NOT NULL THEN json_build_object(
+            'label', g.label, 'prediction', g.predicted, 'score', g.score) END AS given
+        {annotations} {predictions}
+    {source}
+) line
+"""
+_CSV = """
+SELECT i.id, {external_id} AS external_id, {text} AS text, i.split, {language} AS language, {subject} AS subject,
+    {label} AS label, r.how, {by} AS "by", r.changed_at AS at, i.meta, {given_label} AS given_label,
+    {prediction} AS prediction, g.score {annotations} {predictions}
+{source}
+"""
+_CELLS = {
+    "external_id": "i.external_id",
+    "text": "i.text",
+    "language": "i.language",
+    "subject": "i.subject",
+    "label": "l.name",
+    "given_label": "g.label",
+    "prediction": "g.predicted",
+}
+# a JSON line holds no control characters, so these two never make COPY quote anything
+_AS_JSONL = r"(FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01')"
+_AS_CSV = "(FORMAT csv, HEADER)"
+
+
+def stream(project: Project, choice: Choice) -> Iterator[bytes]:
+    if choice.file_type == "csv":
+        yield "\ufeff".encode()  # without it spreadsheets do not read UTF-8
+    with connection.cursor() as cursor, cursor.copy(_statement(project, choice)) as copy:
+        block: list[bytes] = []
+        size = 0
+        for line in copy:
+            block.append(bytes(line))
+            size += len(line)
+            if size >= BLOCK:
+                yield b"".join(block)
+                block, size = [], 0
+        yield b"".join(block)
+
+
+def file_name(project: Project, choice: Choice) -> str:
+    return f"{project.slug}.{choice.file_type}"
+
+
+def _statement(project: Project, choice: Choice) -> sql.Composed:
+    source = sql.SQL(_FROM).format(
+        project=sql.Literal(project.pk),
+        split=sql.SQL("AND i.split = {}").format(sql.Literal(Split(choice.split).value)) if choice.split else _NOTHING,
+        labelled=sql.SQL("AND r.item_id IS NOT NULL") if choice.labelled else _NOTHING,
+    )
+    extra = {
+        "annotations": _column(
+            choice.annotations, sql.SQL(_ANNOTATIONS).format(who=_who(project, choice, "au")), "annotations"
+        ),
+        "predictions": _column(choice.predictions, sql.SQL(_PREDICTIONS), "predictions"),
+        "source": source,
+    }
+    who = _who(project, choice, "ru")
+    if choice.file_type == "csv":
+        cells = {name: _defused(sql.SQL(column)) for name, column in _CELLS.items()}
+        query = sql.SQL(_CSV).format(by=_defused(who), **cells, **extra)
+    else:
+        query = sql.SQL(_JSON).format(who=who, **extra)
+    shape = sql.SQL(_AS_CSV if choice.file_type == "csv" else _AS_JSONL)
+    return sql.SQL("COPY ({}) TO STDOUT WITH {}").format(query, shape)
+
+
+_NOTHING = sql.SQL("")
+
+
+def _column(wanted: bool, value: sql.Composable, name: str) -> sql.Composable:
+    return sql.SQL(", {} AS {}").format(value, sql.Identifier(name)) if wanted else _NOTHING
+
+
+def _who(project: Project, choice: Choice, user: str) -> sql.Composed:
+    salt = salted_hmac("marginalia.export", str(project.pk)).hexdigest()
+    return sql.SQL(_WHO[choice.names]).format(user=sql.Identifier(user), salt=sql.Literal(salt))
+
+
+def _defused(value: sql.Composable) -> sql.Composed:
+    """See apps.content.spreadsheet; NUL cannot be in the database."""
+    return sql.SQL(
+        r"CASE WHEN left({0}, 1) IN ('=', '+', '-', '@', E'\t', E'\r') THEN '''' || {0} ELSE {0} END"
+    ).format(value)

@@ -1,0 +1,76 @@
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from apps.content.detect import DELIMITERS, ENCODINGS, ONE_COLUMN
+from apps.content.guess import FIELDS
+
+_NAMES: dict[str, tuple[Any, Any]] = {
+    "text": (_("Text"), _("What people will read and label.")),
+    "external_id": (
+        _("Your id"),
+        _("Recognises a row when it comes again. Without one, the text itself is the id."),
+    ),
+    "label": (_("Label"), _("A label that people gave earlier.")),
+    "split": (_("Split"), _("Says pool or holdout. Without one, a part is held out at random.")),
+    "language": (_("Language"), ""),
+    "subject": (_("Subject"), _("A pseudonym of the person the text is about or from.")),
+    "prediction": (_("Predicted label"), _("What another model said.")),
+    "score": (_("Its score"), _("From 0 to 1.")),
+}
+_DELIMITER_NAMES = {
+    ",": _("comma"),
+    "\t": _("tab"),
+    ";": _("semicolon"),
+    "|": _("bar |"),
+    "^": _("caret ^"),
+    "~": _("tilde ~"),
+    ONE_COLUMN: _("none, one column"),
+}
+_ENCODING_NAMES = {
+    "utf-8": "UTF-8",
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+    "utf-32": "UTF-32",
+    "gb18030": "GB18030 (GBK, GB2312)",
+    "cp1252": "Windows-1252 (Latin-1)",
+}
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(label=_("File"), help_text=_("CSV, TSV or JSON Lines, one row or object per text."))
+
+
+class MappingForm(forms.Form):
+    """Field of ours -> column of theirs."""
+
+    def __init__(self, *args: Any, columns: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(column, column) for column in columns]
+        for name in FIELDS:
+            label, help_text = _NAMES[name]
+            nothing = [] if name == "text" else [("", _("— none —"))]
+            self.fields[name] = forms.ChoiceField(
+                label=label, help_text=help_text, required=name == "text", choices=[*nothing, *choices]
+            )
+        self.fields["meta"] = forms.MultipleChoiceField(
+            label=_("Metadata"),
+            help_text=_("Kept with the item, shown beside it, and part of every export."),
+            required=False,
+            choices=choices,
+            widget=forms.CheckboxSelectMultiple,
+        )
+
+
+class FormatForm(forms.Form):
+    encoding = forms.ChoiceField(label=_("Encoding"), choices=[(name, _ENCODING_NAMES[name]) for name in ENCODINGS])
+    delimiter = forms.ChoiceField(
+        label=_("Cells end with"),
+        choices=[(sign, _DELIMITER_NAMES[sign]) for sign in (*DELIMITERS, ONE_COLUMN)],
+    )
+    header = forms.BooleanField(label=_("The first row names the columns"), required=False)
+
+    def clean_delimiter(self) -> str:
+        return str(self.data["delimiter"])  # a choice was made; cleaning would strip the tab
