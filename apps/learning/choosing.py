@@ -1,4 +1,4 @@
-"""What goes to the top of the queue: score everything, let the planner choose among the likeliest, ask for open tasks."""
+"""What goes to the top of the queue: score everything, choose among the most uncertain, keep those with an open task."""
 
 import time
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """One refresh of a project's live head: read the truths, fit, score the pool, choose, publish, look at the hold-out.
 
-Runs in the worker of the default queue; numpy and scipy only. Training labels come from the Trainable view alone, and the
-vectors that are scored from vectors.Pool, which holds no hold-out item: neither has one to give.
+Runs in the worker of the default queue; numpy and scipy only. Training labels come from the Trainable view alone, and
+the vectors that are scored from vectors.Pool, which holds no hold-out item: neither has one to give.
 """
 
 import logging

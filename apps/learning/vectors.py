@@ -171,8 +171,8 @@ def _append(folder: Path, project_id: int, digest: str, meta: dict[str, Any], th
             if dimension not in (0, block.shape[1]):
                 raise Damaged("the length of the vectors has changed")
             dimension = block.shape[1]
-            ids_file.write(memoryview(ids).cast("B"))
-            rows_file.write(memoryview(block).cast("B"))
+            ids_file.write(ids.tobytes())
+            rows_file.write(block.tobytes())
             rows += len(ids)
         for file in (ids_file, rows_file):
             file.flush()
