@@ -1,6 +1,7 @@
 """What makes a row an item, and what makes it a rejected row. Pure: no database, one row after the other."""
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,7 +170,8 @@ def draw(seed: int, text_hash: bytes) -> float:
     """Uniform in [0, 1), fixed by the project's seed and the text alone: neither the order of the file, nor
     chunks, nor a restart moves it, and the same text always falls on the same side."""
     keyed = hashlib.blake2b(text_hash, digest_size=8, key=seed.to_bytes(8, "big"), person=b"hold-out")
-    return int.from_bytes(keyed.digest(), "big") / float(2**64)
+    number: int = int.from_bytes(keyed.digest(), "big")
+    return number / 2.0**64
 
 
 def share_to_hold_out(fraction: float, cap: int, already: int, coming: int) -> float:
@@ -179,9 +181,8 @@ def share_to_hold_out(fraction: float, cap: int, already: int, coming: int) -> f
     left makes it rare (1 in 700) that the hard cap has to stop the draw, which alone depends on the order.
     """
     left = max(0, cap - already)
-    if coming * fraction <= left - 3 * left**0.5:
-        return fraction
-    return max(0.0, min(fraction, (left - 3 * left**0.5) / coming))
+    aim: float = left - 3 * math.sqrt(left)
+    return max(0.0, min(fraction, aim / coming))
 
 
 # --- rows against what is here already -----------------------------------------------------------------
