@@ -24,33 +24,37 @@ def add_items(
 ) -> list[Item]:
     """`per_label` items for each of the three labels, resolved unless told otherwise."""
     labels = {label.name: label for label in project.labels.all()}
-    made = []
-    for name, sentences in WORDS.items():
-        if name not in labels:
-            continue
-        for number in range(start, start + per_label):
-            text = f"{sentences[number % 2]}, case {number} {name[:4]}"
-            item = add_item(project, text, split=split)
-            if labelled:
-                resolve(item, labels[name])
-            made.append(item)
+    taught = {
+        f"{WORDS[name][number % 2]}, case {number} {name[:4]} {split}": labels[name]
+        for name in WORDS
+        if name in labels
+        for number in range(start, start + per_label)
+    }
+    made = Item.objects.bulk_create(_item(project, text, split, f"{split}-{text}") for text in taught)
+    if labelled:
+        Resolution.objects.bulk_create(_resolution(item, taught[item.text]) for item in made)
     return made
 
 
 def add_item(project: Project, text: str, *, split: str = "pool") -> Item:
-    return Item.objects.create(
-        project=project,
-        external_id=f"{split}-{Item.objects.filter(project=project).count()}",
-        text=text,
-        text_hash=hashlib.sha256(text.encode()).digest(),
-        split=split,
-    )
+    item = _item(project, text, split, f"{split}-{Item.objects.filter(project=project).count()}")
+    item.save()
+    return item
+
+
+def _item(project: Project, text: str, split: str, external_id: str) -> Item:
+    text_hash = hashlib.sha256(text.encode()).digest()
+    return Item(project=project, external_id=external_id, text=text, text_hash=text_hash, split=split)
 
 
 def resolve(item: Item, label: Label) -> Resolution:
-    return Resolution.objects.create(
-        item=item, project=item.project, split=item.split, label=label, how=Resolution.How.SINGLE
-    )
+    row = _resolution(item, label)
+    row.save()
+    return row
+
+
+def _resolution(item: Item, label: Label) -> Resolution:
+    return Resolution(item=item, project=item.project, split=item.split, label=label, how=Resolution.How.SINGLE)
 
 
 def head_wish(**changes: object) -> Wish:

@@ -10,8 +10,8 @@ register = template.Library()
 
 @register.filter
 def percent(share: float | None, digits: int = 1) -> str:
-    """0.861 → 86.1 %"""
-    return "–" if share is None else f"{number_format(share * 100, digits)} %"
+    """0.861 → 86.1 %. Rounded first: number_format alone cuts off."""
+    return "–" if share is None else f"{number_format(round(share * 100, digits), digits)} %"
 
 
 @register.filter
@@ -20,7 +20,7 @@ def points(share: float | None) -> str:
     if share is None:
         return "–"
     sign = "+" if share >= 0 else "−"
-    return f"{sign}{number_format(abs(share) * 100, 1)}"
+    return f"{sign}{number_format(round(abs(share) * 100, 1), 1)}"
 
 
 @register.filter
