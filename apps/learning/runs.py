@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from apps.learning.services import encoding, evaluation, repredictions, training
 from apps.learning.services import runs as service
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
-from workers.learning import checkpoint, encoders, heads
-from workers.learning.classifier import Classifier
+from workers.learning import checkpoint, encoders
+from workers.learning.predict import Predictor
 from workers.learning.types import LearningError
 
 log = logging.getLogger(__name__)
@@ -141,7 +142,10 @@ def _train(run: TrainingRun) -> int | None:
 def _trained(run: TrainingRun) -> ModelVersion | None:
     output = training.output_of(run)
     if not (output / checkpoint.MANIFEST).exists():
-        outcome = training.supervise(run, training.Child(training.prepare(run)), stopping=_stopping.is_set)
+        folder = training.prepare(run)
+        if run.kind == ModelVersion.Kind.HEAD:
+            _save_vectors(run, folder)
+        outcome = training.supervise(run, training.Child(folder), stopping=_stopping.is_set)
         if outcome.ending != "done":
             _settle(run, outcome)
             return None
@@ -185,18 +189,10 @@ def _predicted(job: Repredict, predict: Predict) -> Any:
 
 
 def _predictor(version: ModelVersion) -> Predict:
-    folder = versions.folder_of(version)
-    checkpoint.verify(folder)
+    model = Predictor(versions.folder_of(version), device=settings.DEVICE)
     if version.kind == ModelVersion.Kind.HEAD:
-        head = heads.Head.from_bytes((folder / checkpoint.WEIGHTS).read_bytes())
-        return lambda chunk: head.probabilities(_vectors(version, chunk))
-    classifier = Classifier.open(folder, checkpoint.WEIGHTS).to(encoders.resolve_device(settings.DEVICE))
-
-    def predict(chunk: repredictions.Chunk) -> NDArray[np.float32]:
-        logits = classifier.predict_logits(classifier.tokenise(chunk.texts))
-        return heads.softmax(logits / np.float32(classifier.temperature))
-
-    return predict
+        return lambda chunk: model.from_vectors(_vectors(version, chunk))
+    return lambda chunk: model.probabilities(chunk.texts)
 
 
 def _vectors(version: ModelVersion, chunk: repredictions.Chunk) -> NDArray[np.float32]:
@@ -204,14 +200,20 @@ def _vectors(version: ModelVersion, chunk: repredictions.Chunk) -> NDArray[np.fl
     known, rows = vectors.of_items(chunk.items, version.encoder_digest)
     at = {int(item): place for place, item in enumerate(known)}
     absent = [place for place, item in enumerate(chunk.items) if item not in at]
-    fresh: NDArray[np.float32] | None = None
-    if absent:
-        fresh = _encoder(version.encoder, version.encoder_digest).encode([chunk.texts[place] for place in absent])
-    width = rows.shape[1] if len(known) else (fresh.shape[1] if fresh is not None else 0)
-    out = np.empty((len(chunk.items), width), dtype=np.float32)
+    if not absent:
+        return rows[[at[item] for item in chunk.items]]
+    fresh = _encoder(version.encoder, version.encoder_digest).encode([chunk.texts[place] for place in absent])
+    out = np.empty((len(chunk.items), fresh.shape[1]), dtype=np.float32)
+    out[absent] = fresh
     for place, item in enumerate(chunk.items):
         if item in at:
             out[place] = rows[at[item]]
-    if fresh is not None:
-        out[absent] = fresh
     return out
+
+
+def _save_vectors(run: TrainingRun, folder: Path) -> None:
+    """Spare the child the encoding where every example has its vector already."""
+    items = training.items_of(run)
+    ids, rows = vectors.of_items(items, encoders.digest(run.config["encoder"]))
+    if ids.tolist() == items:
+        np.save(folder / "vectors.npy", rows)

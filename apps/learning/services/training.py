@@ -45,6 +45,12 @@ def output_of(run: TrainingRun) -> Path:
     return folder_of(run) / "model"
 
 
+def items_of(run: TrainingRun) -> list[int]:
+    """Its examples in the order in which they are written: by item."""
+    rows = SnapshotRow.objects.filter(snapshot=run.snapshot_id).order_by("item_id")
+    return list(rows.values_list("item_id", flat=True))
+
+
 def prepare(run: TrainingRun) -> Path:
     """The job's folder: the frozen examples and what to do with them. A checkpoint that lies there already stays."""
     folder = folder_of(run)
