@@ -129,7 +129,8 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {key: unquote(value) for key, value in options.items()},
+        # what is executed with values apart (the queue's statements) is planned once per connection
+        "OPTIONS": {"prepare_threshold": 5} | {key: unquote(value) for key, value in options.items()},
     }
 
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
@@ -47,12 +47,13 @@ def capabilities(user: User, project: Project) -> frozenset[Capability]:
 
 def project_for(user: User, slug: str, *, need: Capability) -> Project:
     """The project with its members' capabilities checked. Missing and foreign look alike."""
-    seen = Project.objects.filter(slug=slug, archived_at=None)
+    found = Project.objects.filter(slug=slug, archived_at=None)
     if not user.is_superuser:
-        seen = seen.filter(memberships__user=user)
-    project = seen.first()
+        found = found.filter(memberships__user=user.pk).annotate(its_role=F("memberships__role"))
+    project = found.order_by().first()
     if project is None:
         raise Http404
-    if need not in capabilities(user, project):
+    role = Role.ADMINISTRATOR if user.is_superuser else Role(getattr(project, "its_role", ""))
+    if need not in CAN[role]:
         raise PermissionDenied(_("Your role in this project does not allow this. Ask its administrator."))
     return project

@@ -157,7 +157,7 @@ def _lease(row: Row, project: Project, user: User) -> Lease:
         wanted=wanted,
         suggestion=suggestion,
     )
-    lease = Lease(id=pk, task=task, annotator=user, token=token, claimed_at=claimed_at, expires_at=expires_at)
+    lease = Lease(id=pk, task=task, annotator_id=user.pk, token=token, claimed_at=claimed_at, expires_at=expires_at)
     lease.shown = suggestion
     for made in (item, task, lease):
         made._state.adding, made._state.db = False, "default"

@@ -72,8 +72,8 @@ RETURNING id, created_at
 
 _HOLD = """
 UPDATE annotation_lease
-SET state = %(lease_state)s,
-    expires_at = CASE WHEN %(lease_state)s = 'active' THEN now() + %(lease_seconds)s * interval '1 second'
+SET state = %(lease_state)s::text,
+    expires_at = CASE WHEN %(lease_state)s::text = 'active' THEN now() + %(lease_seconds)s * interval '1 second'
                       ELSE expires_at END
 WHERE id = %(lease)s
 """
@@ -126,7 +126,7 @@ def _store(  # noqa: PLR0917
         project=project,
         item_id=place.item,
         task_id=place.task,
-        annotator=user,
+        annotator_id=user.pk,
         key=said.key,
         revision=place.revision + 1,
         retracted=said.retracted,

@@ -64,7 +64,7 @@ moved AS (
     WHERE id = %(task)s
 ), resolved AS (
     INSERT INTO annotation_resolution AS r (item_id, project_id, split, label_id, how, by_id, changed_at)
-    SELECT %(item)s, %(project)s, %(split)s, %(truth)s, %(how)s, %(by)s, clock_timestamp()
+    SELECT %(item)s, %(project)s, %(split)s::text, %(truth)s::bigint, %(how)s::text, %(by)s::bigint, clock_timestamp()
     WHERE %(truth)s::bigint IS NOT NULL
     ON CONFLICT (item_id) DO UPDATE
     SET label_id = excluded.label_id, value = NULL, how = excluded.how, by_id = excluded.by_id,
