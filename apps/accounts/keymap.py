@@ -1,18 +1,23 @@
 """What a key does. A person's own keys differ from the standard; what is not listed here is fixed."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from django.utils.functional import Promise
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True)
 class Action:
     name: str
     key: str  # as KeyboardEvent.key says it; letters in lower case
-    words: str | Promise
+    words: StrOrPromise
 
 
 ACTIONS: tuple[Action, ...] = (

@@ -8,6 +8,7 @@ from functools import lru_cache
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 MOST = 100_000  # characters; a longer text is shown as plain text
 _TAGS = {
@@ -23,8 +24,10 @@ _reader = (
 def to_html(text: str) -> SafeString:
     if len(text) > MOST:
         return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308
+    tokens = _reader.parse(text)
+    _seat_headings(tokens)
     clean = nh3.clean(
-        _lower_headings(_reader.render(text)),
+        str(_reader.renderer.render(tokens, _reader.options, {})),
         tags=_TAGS,
         attributes={"a": {"href"}, "ol": {"start"}},
         url_schemes={"http", "https", "mailto"},
@@ -33,8 +36,14 @@ def to_html(text: str) -> SafeString:
     return mark_safe(clean)  # noqa: S308
 
 
-def _lower_headings(html: str) -> str:
-    """The page has its own h1 and h2; those of the guidelines begin at h3."""
-    for old, new in (("h4", "h6"), ("h3", "h5"), ("h2", "h4"), ("h1", "h3")):
-        html = html.replace(f"<{old}>", f"<{new}>").replace(f"</{old}>", f"</{new}>")
-    return html
+def _seat_headings(tokens: list[Token]) -> None:
+    """The page has its own h1 and h2: headings begin at h3 and never skip a level, whatever the author wrote."""
+    above: list[int] = []
+    for token in tokens:
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+            while above and above[-1] >= level:
+                above.pop()
+            above.append(level)
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(2 + len(above), 6)}"

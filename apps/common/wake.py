@@ -11,7 +11,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
-_LEAST_GAP = 0.2  # seconds between two wake-ups of one kind and id from one process
+_LEAST_GAP = 0.1  # seconds between two wake-ups of one kind and id from one process
 _last: dict[tuple[str, int], float] = {}  # when the latest wake-up is delivered; may lie ahead
 
 

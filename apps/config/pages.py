@@ -37,7 +37,8 @@ def home(request: UserRequest) -> HttpResponse:
     counted = figures([project.pk for project in mine])
     roles = dict(request.user.memberships.values_list("project_id", "role"))
     rows = [
-        Row(project, Role(roles.get(project.pk, Role.ADMINISTRATOR)).label, counted[project.pk]) for project in mine
+        Row(project, str(Role(roles.get(project.pk, Role.ADMINISTRATOR)).label), counted[project.pk])
+        for project in mine
     ]
     return render(request, "projects/home.html", {"rows": rows})
 
