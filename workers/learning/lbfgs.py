@@ -6,6 +6,7 @@ scipy's routine carries bounds that nobody here needs and spends ten times the c
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,16 +38,20 @@ def minimise(function: Function, start: Vector, *, tolerance: float, max_iter: i
         direction = _direction(gradient, pairs)
         slope = float(direction @ gradient)
         length = 1.0 if pairs else min(1.0, 1.0 / float(np.abs(gradient).sum()))
-        taken = _line_search(function, x, value, direction, slope, length)
+        taken = _line_search(partial(_at, function, x, direction), value, slope, length)
         if taken is None:
-            return Found(x, value, step, False)  # float32 can tell no better point from this one
-        new_x, value, new_gradient = taken
-        s, y = new_x - x, new_gradient - gradient
+            return Found(x, value, step, False)
+        length, value, new_gradient = taken
+        s, y = length * direction, new_gradient - gradient
         curvature = float(s @ y)
         if curvature > 1e-10 * float(y @ y):
             pairs.append((s, y, 1 / curvature))
-        x, gradient = new_x, new_gradient
+        x, gradient = x + s, new_gradient
     return Found(x, value, max_iter, bool(np.abs(gradient).max() <= tolerance))
+
+
+def _at(function: Function, x: Vector, direction: Vector, length: float) -> tuple[float, Vector]:
+    return function(x + length * direction)
 
 
 def _direction(gradient: Vector, pairs: deque[tuple[Vector, Vector, float]]) -> Vector:
@@ -66,13 +71,13 @@ def _direction(gradient: Vector, pairs: deque[tuple[Vector, Vector, float]]) -> 
 
 
 def _line_search(
-    function: Function, x: Vector, value: float, direction: Vector, slope: float, length: float
-) -> tuple[Vector, float, Vector] | None:
+    along: Callable[[float], tuple[float, Vector]], value: float, slope: float, length: float
+) -> tuple[float, float, Vector] | None:
+    """(length, value, gradient) of a point that is lower by Armijo's rule; None when float32 can tell none."""
     for _ in range(20):
-        candidate = x + length * direction
-        new_value, new_gradient = function(candidate)
+        new_value, new_gradient = along(length)
         if new_value <= value + ARMIJO * length * slope + NOISE * abs(value):
-            return candidate, new_value, new_gradient
+            return length, new_value, new_gradient
         # the parabola through both values and the slope, kept away from both ends
         best = -slope * length**2 / (2 * (new_value - value - slope * length))
         length = float(np.clip(best, 0.1 * length, 0.5 * length))

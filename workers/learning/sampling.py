@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kmeans import kmeans
-from .types import Floats, Ints
+from .types import Floats
 
 Rng = np.random.Generator
 Rows = NDArray[np.int64]

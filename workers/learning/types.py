@@ -19,7 +19,7 @@ class LearningError(Exception):
     """A refusal in one sentence that may be shown to a person."""
 
 
-class Cancelled(Exception):  # noqa: N818 - a wish, not an error
+class Cancelled(Exception):
     """Somebody asked the work to stop; the last checkpoint is on disk."""
 
 
