@@ -13,7 +13,7 @@
 
   const taken = new Set(Object.values(Marginalia.data.keymap || {}).map((key) => key.toLowerCase()));
   const answers = new Answers({ labels, taken });
-  const paper = new Paper({ answers });
+  const paper = new Paper({ answers, words });
   const post = new Post({ page: root.dataset.page, csrf: root.querySelector("#answer [name=csrfmiddlewaretoken]") });
   const desk = new Desk({ urls: root.dataset, paper, answers, post, words, newest: root.dataset.newest, store: root.dataset.store });
   Marginalia.label.desk = desk;

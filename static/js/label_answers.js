@@ -7,6 +7,7 @@ Marginalia.label.Answers = class {
   constructor({ labels, taken }) {
     this.labels = labels;
     this.byId = new Map(labels.map((label) => [label.id, label]));
+    this.box = document.getElementById("answers");
     this.likely = document.getElementById("likely");
     this.rest = document.getElementById("rest");
     this.all = document.getElementById("show-all");
@@ -27,7 +28,7 @@ Marginalia.label.Answers = class {
   }
 
   show(card, chosen) {
-    const pairs = card.pairs.filter(([id]) => this.rows.has(id));
+    const pairs = [...new Map(card.pairs)].filter(([id]) => this.rows.has(id));
     this.clear();
     this.likelihood = new Map(pairs);
     for (const [id, p] of pairs) this.weigh(this.rows.get(id), p);
@@ -63,6 +64,7 @@ Marginalia.label.Answers = class {
   fold() {
     const open = !this.many || this.blind || this.wide;
     this.rest.hidden = !open;
+    this.box.classList.toggle("listed", open && this.many);
     this.all.hidden = !this.many || this.blind;
     this.all.setAttribute("aria-expanded", String(open));
   }
@@ -75,7 +77,8 @@ Marginalia.label.Answers = class {
       for (const [id] of pairs) if (free.length) take(free[0], id);
     } else {
       for (const [key, id] of this.letters) if (free.includes(key)) take(key, id);
-      for (const label of this.labels) if (!label.key && free.length) take(free[0], label.id);
+      // among many labels without a suggestion a number that means "likeliest" elsewhere must not mean "first in the list"
+      if (!this.many) for (const label of this.labels) if (!label.key && free.length) take(free[0], label.id);
     }
     this.capped = [];
     for (const [key, id] of [...this.letters].filter(([key]) => !/\d/.test(key))) this.cap(id, key);

@@ -124,9 +124,9 @@ Marginalia.label.Desk = class {
 
   look(card) {
     this.looking = card;
-    this.paper.show(card);
-    this.paper.tell(this.words.looking.replace("{label}", this.answers.name(card.chosen)));
+    this.paper.tell("");
     this.lookingChanged?.(true);
+    this.paper.show(card, { state: this.words.looking.replace("{label}", this.answers.name(card.chosen)) });
   }
 
   present() {

@@ -2,8 +2,10 @@
 "use strict";
 
 Marginalia.label.Paper = class {
-  constructor({ answers }) {
+  constructor({ answers, words }) {
     this.answers = answers;
+    this.words = words;
+    this.state = document.getElementById("item-state");
     this.form = document.getElementById("answer");
     this.heading = document.getElementById("item-heading");
     this.text = document.getElementById("text-slot");
@@ -39,18 +41,19 @@ Marginalia.label.Paper = class {
     return holder.content;
   }
 
-  show(card, { focus = true } = {}) {
+  show(card, { focus = true, state = "" } = {}) {
     this.form.hidden = false;
     this.nothing.hidden = true;
     this.form.removeAttribute("aria-busy");
     this.form.querySelector("[name=token], [name=item]").value = card.token || card.item;
     this.text.replaceChildren(card.text);
     this.about.replaceChildren(card.about);
+    this.state.textContent = state || (card.blind ? this.words.blind : "");
     this.answers.show(card, card.chosen);
     this.note.value = card.note;
     this.noteBox.open = Boolean(card.note);
     this.flagged.checked = card.flagged;
-    this.main.scrollTop = 0;
+    if (window.scrollY) window.scrollTo(0, 0);
     if (focus) this.focus();
     this.since = performance.now();
     this.away = 0;
