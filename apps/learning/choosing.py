@@ -1,7 +1,9 @@
-"""What goes to the top of the queue: score everything, choose among the most uncertain, keep those with an open task."""
+"""What goes to the top of the queue: score everything, let the planner choose, keep what has an open task."""
 
+import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +15,18 @@ from apps.annotation import services as annotation
 from apps.annotation.models import Lease, Task
 from apps.learning import vectors
 from apps.projects.models import Project
-from workers.learning import heads, sampling
-from workers.learning.kmeans import assign, kmeans
+from workers.learning import heads
+from workers.learning.plan import plan
 from workers.learning.types import Choice
 
 Ids = NDArray[np.int64]
 
 TOP = (100, 600)  # choices made at once: fewest, most
 TOP_PER_PERSON = 25  # what one annotator may get through before the next refresh
-CANDIDATES = 12  # per choice: the most uncertain items that the planner spreads over
-DRAWN = 20_000  # items that stand for the whole pool where there is nothing to be uncertain about
 ROUNDS = 3  # attempts, when many of those chosen turn out to have no open task
 SHOWN = 5  # labels in a suggestion
+PIECE = 65_536  # rows scored by one thread at a time
+CORES = min(8, os.cpu_count() or 1)
 REMEMBER_CLOSED = 60.0  # seconds for which an item without an open task is not tried again
 
 _closed: dict[int, tuple[float, Ids]] = {}  # project -> (until, items)
@@ -35,8 +37,9 @@ class Scene:
     pool: vectors.Pool
     head: heads.Head | None
     labelled: Ids  # rows
+    classes: Ids  # of the labelled rows
+    n_classes: int
     free: NDArray[np.bool_]  # (n,) rows that may be chosen
-    random_share: float
 
 
 def choose(project: Project, scene: Scene, rng: np.random.Generator) -> list[Choice]:
@@ -44,11 +47,10 @@ def choose(project: Project, scene: Scene, rng: np.random.Generator) -> list[Cho
     free = scene.free.copy()
     places = scene.pool.places(_remembered(project.pk))
     free[places[places >= 0]] = False
-    wanted = _wanted(project)
-    gap = scene.head.glance(scene.pool.rows)[2] if scene.head is not None else None
+    gap = _gaps(scene.head, scene.pool.rows) if scene.head is not None else None
     kept: list[Choice] = []
     for _ in range(ROUNDS):
-        choices = _planned(scene, free, gap, wanted, rng)
+        choices = _planned(project, scene, free, gap, rng)
         kept = _with_open_task(project, scene.pool, choices)
         if len(kept) >= 0.8 * len(choices):
             break
@@ -86,67 +88,34 @@ def _wanted(project: Project) -> int:
     return min(TOP[1], max(TOP[0], TOP_PER_PERSON * people))
 
 
+def _gaps(head: heads.Head, rows: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Margin of every row; a large pool in pieces, one to a core, each with a BLAS of one thread."""
+    if len(rows) <= PIECE:
+        return head.glance(rows)[2]
+    with ThreadPoolExecutor(CORES) as threads:
+        pieces = threads.map(lambda start: head.glance(rows[start : start + PIECE])[2], range(0, len(rows), PIECE))
+        return np.concatenate(list(pieces))
+
+
 def _planned(
-    scene: Scene, free: NDArray[np.bool_], gap: NDArray[np.float32] | None, wanted: int, rng: np.random.Generator
+    project: Project,
+    scene: Scene,
+    free: NDArray[np.bool_],
+    gap: NDArray[np.float32] | None,
+    rng: np.random.Generator,
 ) -> list[Choice]:
-    if gap is None:
-        return _cold_start(scene, free, wanted, rng)
-    drawn = min(round(wanted * scene.random_share), int(free.sum()))
-    random = [Choice(int(row), "random", None) for row in _some(np.flatnonzero(free), drawn, rng)]
-    free = free.copy()
-    free[[choice.row for choice in random]] = False
-    unsure = np.where(free, 1 - gap, -np.inf)
-    likely = sampling.pick(unsure, min(CANDIDATES * (wanted - drawn), int(free.sum())), rng)
-    likely = _spread(scene.pool, likely, wanted - drawn, rng)
-    uncertain = [Choice(int(row), "uncertain", float(gap[row])) for row in likely]
-    return _mixed(uncertain, random, scene.random_share)
-
-
-def _spread(pool: vectors.Pool, likely: Ids, n: int, rng: np.random.Generator) -> Ids:
-    """The most uncertain of each cluster of the uncertain, near-duplicates counted once."""
-    if len(likely) <= n:
-        return likely
-    x = np.asarray(pool.rows[likely], dtype=np.float32)
-    _, cluster = kmeans(x, n, rng)
-    _, first = np.unique(
-        cluster, return_index=True
-    )  # `likely` is in order: the first of a cluster is its most uncertain
-    picked = np.sort(first)
-    rest = np.setdiff1d(np.arange(len(likely)), picked)
-    return sampling.collapse_near_duplicates(pool.rows, likely[np.concatenate([picked, rest])[: 2 * n]])[:n]
-
-
-def _cold_start(scene: Scene, free: NDArray[np.bool_], wanted: int, rng: np.random.Generator) -> list[Choice]:
-    """One typical item per cluster, the largest clusters first, those that hold a label last."""
-    rows = _some(np.flatnonzero(free), DRAWN, rng)
-    if not len(rows):
-        return []
-    x = np.asarray(scene.pool.rows[rows], dtype=np.float32)
-    centres, cluster = kmeans(x, min(wanted, len(rows)), rng)
-    closeness = np.einsum("nd,nd->n", x, centres[cluster])
-    order = np.lexsort((-closeness, cluster))
-    _, first = np.unique(cluster[order], return_index=True)
-    size = np.bincount(cluster, minlength=len(centres))
-    taken = np.zeros(len(centres), dtype=bool)
-    if len(scene.labelled):
-        taken[assign(np.asarray(scene.pool.rows[scene.labelled], dtype=np.float32), centres)] = True
-    typical = order[first]
-    typical = typical[np.lexsort((-size[cluster[typical]], taken[cluster[typical]]))]
-    return [Choice(int(rows[place]), "cold_start", None) for place in typical]
-
-
-def _some(rows: Ids, n: int, rng: np.random.Generator) -> Ids:
-    return rows if len(rows) <= n else np.sort(rng.choice(rows, n, replace=False))
-
-
-def _mixed(uncertain: list[Choice], random: list[Choice], share: float) -> list[Choice]:
-    """Random items at their share in every stretch of the list, not in a heap at its end."""
-    mixed: list[Choice] = []
-    ahead, drawn = uncertain[::-1], random[::-1]
-    while ahead or drawn:
-        due = int((len(mixed) + 1) * share) > int(len(mixed) * share)
-        mixed.append(drawn.pop() if drawn and (due or not ahead) else ahead.pop())
-    return mixed
+    return plan(
+        vectors=scene.pool.rows,
+        margins=gap,
+        labelled_vectors=np.asarray(scene.pool.rows[scene.labelled], dtype=np.float32),
+        labelled_classes=scene.classes,
+        n_classes=scene.n_classes,
+        n=_wanted(project),
+        random_share=project.random_share,
+        rng=rng,
+        labels_so_far=len(scene.labelled),
+        allowed=free,
+    )
 
 
 def _with_open_task(project: Project, pool: vectors.Pool, choices: Sequence[Choice]) -> list[Choice]:

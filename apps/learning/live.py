@@ -5,7 +5,6 @@ the vectors that are scored from vectors.Pool, which holds no hold-out item: nei
 """
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +32,6 @@ Ids = NDArray[np.int64]
 
 MOST_FITTED = 20_000  # labels; more say little more to a linear head and would cost seconds
 EACH_CLASS = 50  # of which so many of every class stay
-LINGER = 0.25  # seconds to wait for the rest of a burst of answers
-THREADS = min(8, os.cpu_count() or 1)
 
 
 @dataclass
@@ -66,15 +63,10 @@ _holdout: dict[int, tuple[str, Ids, NDArray[np.float32]]] = {}
 
 def refresh(project_id: int) -> None:
     """Refit while it is due; does nothing when another worker is at it, because that one asks again at its end."""
-    for _ in range(2):
-        if queries.projects_to_refresh(project_id):
-            break
-        if not queries.fresh_resolutions(project_id):
-            return
-        time.sleep(LINGER)
-    else:
+    if not queries.projects_to_refresh(project_id):
         return
-    with service.alone(project_id) as mine, threadpool_limits(THREADS, user_api="blas"):
+    # these matrices are small: on a busy machine a second BLAS thread waits more than it helps (measured: 9 s for 0.5)
+    with service.alone(project_id) as mine, threadpool_limits(1, user_api="blas"):
         while mine and queries.projects_to_refresh(project_id):
             project = Project.objects.get(pk=project_id)
             if not _once(project):
@@ -157,16 +149,21 @@ def _scene(project: Project, state: State, pool: vectors.Pool, head: heads.Head 
     free = pool.ids <= state.seen_through  # what came later has no task yet
     busy = pool.places(state.busy)
     free[busy[busy >= 0]] = False
-    labelled = pool.places(state.trained[:, 0])
-    return choosing.Scene(pool, head, labelled[labelled >= 0], free, project.random_share)
+    labelled, classes = _examples(state, pool)
+    return choosing.Scene(pool, head, labelled, classes, len(state.label_order), free)
+
+
+def _examples(state: State, pool: vectors.Pool) -> tuple[Ids, Ids]:
+    """(rows, classes) of the labelled items that have a vector."""
+    rows = pool.places(state.trained[:, 0])
+    classes = _classes(state.label_order, state.trained[:, 1])
+    usable = (rows >= 0) & (classes >= 0)
+    return rows[usable], classes[usable]
 
 
 def _fit(project: Project, state: State, pool: vectors.Pool) -> heads.Head | None:
     """None while fewer than two classes have an example with a vector: nothing can be told apart yet."""
-    rows = pool.places(state.trained[:, 0])
-    classes = _classes(state.label_order, state.trained[:, 1])
-    usable = (rows >= 0) & (classes >= 0)
-    rows, classes = rows[usable], classes[usable]
+    rows, classes = _examples(state, pool)
     if len(np.unique(classes)) < 2:
         return None
     kept = _spared(classes, np.random.default_rng(project.seed))

@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet
 
 from apps.annotation.models import Resolution
 from apps.content.models import Item, Split
-from apps.learning.models import CurvePoint, Encoding, LiveHead, Repredict, SnapshotRow, Trainable, TrainingRun
+from apps.learning.models import CurvePoint, Encoding, Repredict, SnapshotRow, Trainable, TrainingRun
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
 
@@ -147,15 +147,6 @@ def projects_to_refresh(project_id: int | None = None) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_REFRESH_DUE, {"project": project_id, "enough": ENOUGH_NEW, "quiet": QUIET, "brisk": BRISK})
         return [pk for (pk,) in cursor.fetchall()]
-
-
-def fresh_resolutions(project_id: int) -> bool:
-    """Whether anything was resolved since the head last looked, be it enough or not."""
-    head = LiveHead.objects.filter(project=project_id).only("fitted_through").first()
-    rows = Resolution.objects.filter(project=project_id)
-    if head is not None and head.fitted_through is not None:
-        rows = rows.filter(changed_at__gt=head.fitted_through)
-    return rows.exists()
 
 
 def curve_points(project: Project, most: int = 400) -> list[CurvePoint]:

@@ -67,7 +67,7 @@ def test_before_any_label_the_queue_starts_with_typical_items(bank: Bank) -> Non
     head = bank.refresh()
     assert (head.revision, head.weights, head.n_labels) == (1, None, 0)
     pool = [task for task in _top(bank.project) if task.split == "pool"]
-    assert {task.reason for task in pool} == {"cold_start"}
+    assert {task.reason for task in pool} == {"cold_start", "random"}
     first = {int(bank.truth[bank.items.index(task.item)]) for task in pool[:12]}
     assert first == {0, 1, 2}  # every direction is among the first
     assert all(task.suggestion is None for task in pool)
@@ -76,7 +76,7 @@ def test_before_any_label_the_queue_starts_with_typical_items(bank: Bank) -> Non
 def test_one_class_alone_is_still_a_cold_start(bank: Bank) -> None:
     bank.label([place for place in bank.places("pool") if bank.truth[place] == 0][:5])
     assert bank.refresh().weights is None
-    assert {task.reason for task in _top(bank.project) if task.split == "pool"} == {"cold_start"}
+    assert {task.reason for task in _top(bank.project) if task.split == "pool"} == {"cold_start", "random"}
 
 
 def test_after_labels_the_most_uncertain_come_first_with_a_suggestion(bank: Bank) -> None:

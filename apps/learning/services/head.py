@@ -60,7 +60,7 @@ def publish(
     annotation.set_top(project, choices)
     for name in ("revision", "encoder_digest", "weights", "label_order", "n_labels", "fitted_through", "seen_through"):
         setattr(head, name, getattr(fitted, name))
-    head.fitted_at = timezone.now()
+    head.fitted_at, head.timing = timezone.now(), {}
     head.save()
     if score is not None:
         CurvePoint.objects.create(
