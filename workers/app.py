@@ -38,4 +38,7 @@ app.conf.update(
         "revive-runs": {"task": "learning.revive_runs", "schedule": 10.0},
     },
 )
+for _entry in app.conf.beat_schedule.values():
+    # what piled up while no worker listened is worth one run, not thousands; a minute forgives clocks that differ
+    _entry["options"] = {"expires": 60}
 app.autodiscover_tasks(["apps.content", "apps.annotation", "apps.learning"])

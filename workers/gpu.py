@@ -13,12 +13,12 @@ from pathlib import Path
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def gpus(proc: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
-    """The GPUs this machine offers, told without loading torch; empty on a plain CPU."""
+def gpus(devices: Path = Path("/dev")) -> list[str]:
+    """The GPUs this machine or container offers, as CUDA numbers them; told without loading torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [part.strip() for part in visible.split(",") if part.strip() not in {"", "-1"}]
-    return [str(number) for number, _ in enumerate(sorted(proc.iterdir()))] if proc.is_dir() else []
+    return [str(number) for number, _ in enumerate(devices.glob("nvidia[0-9]*"))]
 
 
 def limit_threads(cpus: int) -> None:

@@ -61,7 +61,7 @@ def services(options: Options) -> list[Service]:
     if "web" in options.roles:
         made.append(Service("web", web_command(options), wave=WAVE_IN, patience=10))
     if "beat" in options.roles:
-        made.append(Service("beat", _beat(options), wave=WAVE_IN, patience=5))
+        made.append(Service("beat", _beat(options), nice=5, wave=WAVE_IN, patience=5))
     if "default" in options.roles:
         # an import or an export must not take the processor from the page somebody waits for
         made.append(Service("default", _default_worker(), env=soon, nice=5, wave=WAVE_WORK))
@@ -82,32 +82,19 @@ def web_command(options: Options) -> list[str]:
 
 
 def _default_worker() -> list[str]:
-    return _python(
-        *(
-            "-m",
-            "celery",
-            "-q",
-            "-A",
-            "workers.app",
-            "worker",
-            "-Q",
-            "default",
-            "-n",
-            "default@%h",
-            "--pool",
-            "prefork",
-        ),
-        *("--concurrency", "2", "--max-tasks-per-child", "1000", "--without-gossip", "--without-mingle"),
-        *("--loglevel", "WARNING"),
+    return _celery(
+        "worker -Q default -n default@%h --pool prefork --concurrency 2 --max-tasks-per-child 1000"
+        " --without-gossip --without-mingle --loglevel WARNING"
     )
 
 
 def _beat(options: Options) -> list[str]:
-    schedule = options.home / "run" / "beat-schedule"
-    return _python(
-        *("-m", "celery", "-q", "-A", "workers.app", "beat", "--schedule", str(schedule), "--pidfile="),
-        *("--enable-remote-control", "-n", "beat@%h", "--loglevel", "WARNING"),
-    )
+    schedule = str(options.home / "run" / "beat-schedule")
+    return [*_celery("beat --enable-remote-control -n beat@%h --loglevel WARNING --pidfile= --schedule"), schedule]
+
+
+def _celery(rest: str) -> list[str]:
+    return _python("-m", "celery", "-q", "-A", "workers.app", *rest.split())
 
 
 def free_or_refuse(host: str, port: int) -> int:

@@ -14,10 +14,9 @@ pytestmark = pytest.mark.slow
 READY = "Marginalia is at"
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all these tests: only the first pays for making the database."""
-    return tmp_path_factory.mktemp("installation") / "home"
+@pytest.fixture
+def home(warm_installation: Path) -> Path:
+    return warm_installation
 
 
 def _all_gone(family: list[psutil.Process], patience: float = 20) -> bool:
@@ -94,9 +93,9 @@ def test_a_part_that_falls_is_started_again_and_said_so(home: Path) -> None:
             pytest.fail("the web server did not come back")
 
 
-def test_outside_servers_are_used_and_none_is_started(tmp_path: Path) -> None:
+def test_outside_servers_are_used_and_none_is_started(installation: Path) -> None:
     """On the servers of this test run, which stand for anybody's."""
-    home = tmp_path / "home"
+    home = installation / "home"
     outside = {name: os.environ[name] for name in ("DATABASE_URL", "BROKER_URL")}
     with up(home, "--no-worker", **outside) as tree:
         tree.wait_for(READY)
