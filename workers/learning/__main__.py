@@ -34,9 +34,7 @@ def train(options: argparse.Namespace) -> None:
     table = tables.read(options.file, text_col=options.text_col, label_col=options.label_col)
     names = table.names()
     place = {name: i for i, name in enumerate(names)}
-    labelled = [
-        (i, text, label) for i, (text, label) in enumerate(zip(table.texts, table.labels, strict=True)) if label
-    ]
+    examples = [Example(i, table.texts[i], place[label]) for i, label in enumerate(table.labels) if label]
     config: dict[str, Any] = {} if options.epochs is None else {"epochs": options.epochs}
     recipe = Recipe(
         kind=options.kind,
@@ -47,7 +45,7 @@ def train(options: argparse.Namespace) -> None:
         device=options.device,
     )
     manifest = publish(
-        [Example(i, text, place[label]) for i, text, label in labelled],
+        examples,
         recipe,
         options.out,
         on_event=lambda event: print(json.dumps(event), file=sys.stderr),

@@ -34,8 +34,9 @@ class Classifier:
         self.tokenizer, self.pooling, self.max_length = tokenizer, pooling, max_length
         self.n_classes, self.temperature = n_classes, 1.0
         self.device = "cpu"
-        head = torch.nn.Linear(encoder.config.hidden_size, n_classes)
-        self.modules = torch.nn.ModuleDict({"encoder": encoder, "head": head})
+        self.encoder = encoder
+        self.head: Any = torch.nn.Linear(encoder.config.hidden_size, n_classes)
+        self.modules = torch.nn.ModuleDict({"encoder": encoder, "head": self.head})
 
     @classmethod
     def from_encoder(cls, name: str, *, n_classes: int, max_length: int | None = None) -> "Classifier":
@@ -48,8 +49,8 @@ class Classifier:
         import torch
 
         with torch.no_grad():
-            self.modules["head"].weight.copy_(torch.from_numpy(head.weights))
-            self.modules["head"].bias.copy_(torch.from_numpy(head.bias))
+            self.head.weight.copy_(torch.from_numpy(head.weights))
+            self.head.bias.copy_(torch.from_numpy(head.bias))
 
     def to(self, device: str) -> "Classifier":
         self.device = resolve_device(device)
@@ -70,13 +71,13 @@ class Classifier:
 
         batch = pad(tokens, self.tokenizer.pad_token_id or 0, self.device)
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.device.startswith("cuda")):
-            states = self.modules["encoder"](**batch).last_hidden_state
+            states = self.encoder(**batch).last_hidden_state
         vectors = backbone.pool(states.float(), batch["attention_mask"], self.pooling)
         return torch.nn.functional.normalize(vectors, dim=1)
 
     def logits(self, tokens: list[list[int]]) -> "torch.Tensor":
         """Token lists to (b, k)."""
-        out: torch.Tensor = self.modules["head"](self.pooled(tokens))
+        out: torch.Tensor = self.head(self.pooled(tokens))
         return out
 
     def predict_logits(self, tokens: list[list[int]], on_progress: Progress | None = None) -> NDArray[np.float32]:
@@ -85,7 +86,7 @@ class Classifier:
 
     def vectors(self, tokens: list[list[int]]) -> NDArray[np.float32]:
         """(n, d) unit rows in evaluation mode."""
-        return self._in_batches(self.pooled, tokens, self.modules["head"].in_features, None)
+        return self._in_batches(self.pooled, tokens, self.head.in_features, None)
 
     def _in_batches(
         self,
@@ -114,7 +115,7 @@ class Classifier:
 
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.modules.state_dict().items()}
         save_file(tensors, folder / weights)
-        self.modules["encoder"].config.save_pretrained(folder / ENCODER_FOLDER)
+        self.encoder.config.save_pretrained(folder / ENCODER_FOLDER)
         self.tokenizer.save_pretrained(folder / ENCODER_FOLDER)
         settings = {
             "n_classes": self.n_classes,

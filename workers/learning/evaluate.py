@@ -1,6 +1,6 @@
-"""Honest numbers on a labelled hold-out: intervals on every estimate, calibration against its own noise, paired verdicts.
+"""Honest numbers on a labelled hold-out: an interval on every estimate, calibration against its noise, paired verdicts.
 
-Nothing here may see items that sampling chose: on those a 90 % model reads 50–65 % (reference in tests).
+Nothing here may see items that sampling chose: on those a 90 % model reads 50 to 65 %.
 """
 
 import numpy as np
@@ -106,7 +106,7 @@ def _macro_f1_interval(table: NDArray[np.int64], rng: np.random.Generator) -> In
     return Interval(float(low), float(high))
 
 
-def _calibration(truth: NDArray[np.int64], p: Floats, rng: np.random.Generator) -> dict[str, float]:
+def _calibration(truth: Ints, p: Floats, rng: np.random.Generator) -> dict[str, float]:
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
     given = p[np.arange(len(truth)), truth]
     brier = (p.astype(np.float64) ** 2).sum(axis=1) - 2 * given + 1

@@ -154,7 +154,7 @@ def finetune(
 def split_dev(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Cut the dev part at random, but never the last example of a class: what is not trained on cannot be learnt."""
     labelled = [e for e in examples if e.label is not None]
-    wanted = int(round(len(labelled) * share)) if len(labelled) >= MIN_FOR_DEV else 0
+    wanted = round(len(labelled) * share) if len(labelled) >= MIN_FOR_DEV else 0
     left = np.bincount([_label(e) for e in labelled], minlength=1) if labelled else np.zeros(1, dtype=np.int64)
     dev: set[int] = set()
     for i in np.random.default_rng(seed).permutation(len(labelled)):
@@ -208,7 +208,7 @@ def _step(run: Run, batch: list[int], at: Progress) -> float:
             run.on_event({"event": "log", "text": "Memory ran out: batches are halved."})
     if not np.isfinite(loss):
         raise LearningError(f"The loss is not a number at step {at.step + 1}. Choose a smaller learning rate.")
-    torch.nn.utils.clip_grad_norm_(run.model.modules["encoder"].parameters(), run.config.clip)
+    torch.nn.utils.clip_grad_norm_(run.model.encoder.parameters(), run.config.clip)
     run.optimizer.step()
     run.optimizer.zero_grad(set_to_none=True)
     return loss
@@ -257,14 +257,14 @@ def _optimizer(model: Classifier, config: Config) -> Any:
     import torch
 
     if not config.train_embeddings:
-        model.modules["encoder"].get_input_embeddings().requires_grad_(False)
-    named = [(n, p) for n, p in model.modules["encoder"].named_parameters() if p.requires_grad]
+        model.encoder.get_input_embeddings().requires_grad_(False)
+    named = [(n, p) for n, p in model.encoder.named_parameters() if p.requires_grad]
     # biases and layer norms are scales, not directions: decay would only pull them from where they work
     decayed, kept = [p for n, p in named if p.ndim > 1], [p for n, p in named if p.ndim <= 1]
     groups = [
         {"params": decayed, "peak": config.learning_rate, "weight_decay": config.weight_decay},
         {"params": kept, "peak": config.learning_rate, "weight_decay": 0.0},
-        {"params": list(model.modules["head"].parameters()), "peak": config.head_learning_rate, "weight_decay": 0.0},
+        {"params": list(model.head.parameters()), "peak": config.head_learning_rate, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups)
 

@@ -1,8 +1,8 @@
 """Multinomial logistic regression on cached vectors: what is refitted after every few labels. numpy and scipy only.
 
-Minimises  c · Σ log-loss + ½‖W‖²  (scikit-learn's parametrisation, bias not penalised) by L-BFGS on centred vectors, which
-frees the bias from the common direction of all texts. Scaling the axes by a curvature bound was measured too: it needs
-more steps at c = 30, not fewer.
+Minimises  c · Σ log-loss + ½‖W‖²  (scikit-learn's parametrisation, bias not penalised) by L-BFGS on centred vectors,
+which frees the bias from the common direction of all texts. Scaling the axes by a curvature bound was measured too: it
+needs more steps at c = 30, not fewer.
 """
 
 from dataclasses import dataclass, replace
@@ -119,7 +119,9 @@ def fit(
     centred = x - mean
     basis = _basis(centred)
     z = centred if basis is None else centred @ basis
-    start = _warm_start(warm, present, basis, mean, n_classes, z.shape[1])
+    start = np.zeros((len(present), z.shape[1] + 1))
+    if warm is not None and warm.weights.shape == (n_classes, x.shape[1]):
+        _start_at(start, warm, present, basis, mean)
     solution = _minimise(z, target, c, start, max_iter)
     weights, bias = solution[:, :-1], solution[:, -1]
     low = float((weights @ z.T + bias[:, None]).min()) - ABSENT_GAP
@@ -167,23 +169,18 @@ def _minimise(z: Floats, y: Ints, c: float, start: Floats, max_iter: int) -> Flo
         slope += pull
         return float(value) / n, slope.ravel().astype(np.float64) / n
 
-    found = minimise(loss, start.ravel(), tolerance=TOLERANCE, max_iter=max_iter)
+    found = minimise(loss, start.ravel().astype(np.float64), tolerance=TOLERANCE, max_iter=max_iter)
     return found.x.reshape(k, width).astype(np.float32)
 
 
-def _warm_start(
-    warm: Head | None, present: Ints, basis: Floats | None, mean: Floats, n_classes: int, width: int
-) -> Floats:
-    start = np.zeros((len(present), width + 1))
-    if warm is None or warm.weights.shape != (n_classes, len(mean)):
-        return start
+def _start_at(start: Floats, warm: Head, present: Ints, basis: Floats | None, mean: Floats) -> None:
+    """Fill `start` with what the warm head says in the centred coordinates; a class new to it begins at the average."""
     weights, bias = warm.weights[present], warm.bias[present] + warm.weights[present] @ mean
     start[:, :-1] = weights if basis is None else weights @ basis
     known = np.abs(weights).sum(axis=1) > 0
     if known.any():
         start[known, -1] = bias[known]
         start[~known, -1] = bias[known].mean()
-    return start
 
 
 def _spread_out(weights: Floats, bias: Floats, present: Ints, n_classes: int, low: float) -> Head:

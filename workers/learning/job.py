@@ -1,7 +1,8 @@
 """One training job in a process of its own: a folder in, JSON lines out, and an end when the parent is gone.
 
-job.json: kind, encoder, label_order, seed, config, examples (a file of id, text, label index), device, parent_pid, output.
-Lines: progress (step, steps, epoch, loss), dev (epoch, accuracy), log (text), done (path, digest, metrics), failed (error).
+job.json: kind, encoder, label_order, seed, config, examples (a file of id, text, label index), device, parent_pid,
+output. Lines: progress (step, steps, epoch, loss), dev (epoch, accuracy), log (text), done (path, digest, metrics),
+failed (error).
 Exit codes: 0 done, 3 stopped after a checkpoint (SIGTERM), 4 refused before any work, 1 failed during it.
 """
 

@@ -42,7 +42,8 @@ class CharNgrams:
             if on_progress is not None:
                 on_progress(stop)
         norms = np.linalg.norm(out, axis=1, keepdims=True)
-        return out / np.maximum(norms, 1e-12)
+        out /= np.maximum(norms, 1e-12)
+        return out
 
 
 @lru_cache(maxsize=1)

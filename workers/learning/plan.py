@@ -1,7 +1,7 @@
 """The queue planner: which pool items come next, in which order and why."""
 
 from collections.abc import Callable
-from functools import partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,11 @@ def plan(
     scores = None if cold else _scores(probs, margins, rows, whole=allowed is None)
     turns = np.arange(labels_so_far, labels_so_far + n + 1)
     is_random = np.diff(np.floor(turns * random_share + 1e-9)) > 0
-    chosen = _chosen(vectors, rows, scores, labelled_vectors, int((~is_random).sum()), rng, strategy)
+    view = vectors if len(rows) == len(vectors) else cast(Floats, _Rows(vectors, rows))
+    wanted = int((~is_random).sum())
+    # a few more than wanted, because near-duplicates fall behind
+    order = STRATEGIES[strategy](view, scores, labelled_vectors, min(len(rows), int(wanted * LOOK_BEYOND) + 1), rng)
+    chosen = _without_twins(view, order)[:wanted]
     drawn = _drawn(len(rows), chosen, n - len(chosen), rng)
     return _interleave(rows, chosen, drawn, is_random, scores)
 
@@ -59,21 +63,10 @@ def _scores(probs: Floats | None, margins: Floats | None, rows: NDArray[np.int64
     return unsure if whole else unsure[rows]
 
 
-def _chosen(
-    vectors: Floats,
-    rows: NDArray[np.int64],
-    scores: Floats | None,
-    labelled: Floats,
-    n: int,
-    rng: Rng,
-    strategy: str,
-) -> NDArray[np.int64]:
-    """Positions in `rows`, near-duplicates dropped as long as there are others."""
-    view = vectors if len(rows) == len(vectors) else _Rows(vectors, rows)
-    order = STRATEGIES[strategy](view, scores, labelled, min(len(rows), int(n * LOOK_BEYOND) + 1), rng)  # type: ignore[arg-type]
-    kept = sampling.collapse_near_duplicates(view, order)  # type: ignore[arg-type]
-    twins = order[~np.isin(order, kept)]
-    return np.concatenate([kept, twins])[:n]
+def _without_twins(vectors: Floats, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Near-duplicates of an earlier one go to the end, to be used only when nothing else is left."""
+    kept = sampling.collapse_near_duplicates(vectors, order)
+    return np.concatenate([kept, order[~np.isin(order, kept)]])
 
 
 class _Rows:
@@ -126,16 +119,13 @@ def _typiclust(v: Floats, scores: Floats | None, labelled: Floats, n: int, rng: 
     return sampling.typiclust(v, labelled, n, rng)
 
 
-def _by_score(
-    choose: Callable[[Floats, Floats, int, Rng], NDArray[np.int64]],
-    v: Floats,
-    scores: Floats | None,
-    labelled: Floats,
-    n: int,
-    rng: Rng,
-) -> NDArray[np.int64]:
+def _margin(v: Floats, scores: Floats | None, labelled: Floats, n: int, rng: Rng) -> NDArray[np.int64]:
     # without a head there is nothing to be unsure about
-    return sampling.herd(v, None, labelled, n, rng) if scores is None else choose(v, scores, n, rng)
+    return _herding(v, None, labelled, n, rng) if scores is None else sampling.pick(scores, n, rng)
+
+
+def _spread(v: Floats, scores: Floats | None, labelled: Floats, n: int, rng: Rng) -> NDArray[np.int64]:
+    return _herding(v, None, labelled, n, rng) if scores is None else sampling.spread(v, scores, n, rng)
 
 
 def _random(v: Floats, scores: Floats | None, labelled: Floats, n: int, rng: Rng) -> NDArray[np.int64]:
@@ -145,7 +135,7 @@ def _random(v: Floats, scores: Floats | None, labelled: Floats, n: int, rng: Rng
 STRATEGIES: dict[str, Strategy] = {
     "herding": _herding,
     "typiclust": _typiclust,
-    "margin": partial(_by_score, lambda v, scores, n, rng: sampling.pick(scores, n, rng)),
-    "spread": partial(_by_score, sampling.spread),
+    "margin": _margin,
+    "spread": _spread,
     "random": _random,
 }

@@ -26,7 +26,7 @@ class Predictor:
             found = encoders.digest(self.manifest.encoder)
             if found != self.manifest.encoder_digest:
                 raise LearningError(
-                    f"This model was trained on another version of the encoder “{self.manifest.encoder}”. Train it again."
+                    f"This model needs another version of the encoder “{self.manifest.encoder}”. Train it again."
                 )
         else:
             self._classifier = Classifier.open(folder, WEIGHTS).to(device)

@@ -95,7 +95,8 @@ def typiclust(vectors: Floats, labelled_vectors: Floats, n: int, rng: Rng) -> Ro
         chosen += [int(ranked[c][turn]) for c in order if turn < len(ranked[c])]
         if len(chosen) >= n:
             break
-    return rows[np.array(chosen[:n]) - known]
+    picked: Rows = rows[np.array(chosen[:n], dtype=np.int64) - known]
+    return picked
 
 
 def spread(vectors: Floats, scores: Floats, n: int, rng: Rng) -> Rows:
@@ -107,7 +108,8 @@ def spread(vectors: Floats, scores: Floats, n: int, rng: Rng) -> Rows:
     _, first = np.unique(cluster, return_index=True)  # candidates are in order of uncertainty
     first.sort()
     rest = np.setdiff1d(np.arange(len(candidates)), first)
-    return candidates[np.concatenate([first, rest])][:n]
+    picked: Rows = candidates[np.concatenate([first, rest])][:n]
+    return picked
 
 
 def herd(
@@ -121,9 +123,9 @@ def herd(
     covers most of what is still unsure and uncovered. Rows of `vectors`, best first.
 
     `weights` (n,) says how unsure each row is; None counts all alike, which is MaxHerding (Bae et al. 2024), a cold
-    start. An item at cosine s is covered by exp((s − 1) / reach), where the reach shrinks as labels fill the space: wide
-    circles early choose for diversity, narrow ones late for uncertainty. Coverage is measured on a sample of the pool,
-    so that the cost does not grow with it.
+    start. An item at cosine s is covered by exp((s − 1) / reach), where the reach shrinks as labels fill the space:
+    wide circles early choose for diversity, narrow ones late for uncertainty. Coverage is measured on a sample of the
+    pool, so that the cost does not grow with it.
     """
     n = min(n, len(vectors))
     if n <= 0:
@@ -145,7 +147,7 @@ def herd(
 
 
 def _greedy(near: NDArray[np.float32], weight: NDArray[np.float32], covered: NDArray[np.float32], n: int) -> Rows:
-    """Greedy maximum of a submodular sum. A gain can only shrink, so only the leader is ever recomputed (Minoux 1978)."""
+    """Greedy maximum of a submodular sum. A gain can only shrink, so only the leader is recomputed (Minoux 1978)."""
     gain = np.empty(len(near), dtype=np.float64)
     for start in range(0, len(near), 256):  # in pieces that stay in the cache
         gain[start : start + 256] = np.maximum(near[start : start + 256] - covered, 0) @ weight
