@@ -233,6 +233,20 @@ LOCALE_PATHS = [BASE_DIR / "apps" / "config" / "locale"]
 USE_I18N = USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 
+# --- log: everything to standard error, for whoever runs the process tree ------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # a traceback at 2 a.m. belongs in the log, not only in a mail that nobody set up
+        "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        "django.security": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
+}
+
 # --- mail ---------------------------------------------------------------------------------------------
 EMAIL_URL = env.secret("EMAIL_URL")
 DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "marginalia@localhost")
