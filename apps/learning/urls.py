@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from apps.learning import api as twins
-from apps.learning import curve_views, views
+from apps.learning import curve_views, encoding_api, views
 
 pages: list[URLPattern] = [
     path("train/", views.train, name="train"),
@@ -18,6 +18,7 @@ pages: list[URLPattern] = [
 ]
 api: list[URLPattern] = [
     path("curve/", curve_views.CurveApi.as_view(), name="api_curve"),
+    path("encoding/", encoding_api.EncodingApi.as_view(), name="api_encoding"),
     path("runs/", twins.RunsApi.as_view(), name="api_runs"),
     path("runs/<int:pk>/", twins.RunApi.as_view(), name="api_run"),
     path("runs/<int:pk>/cancel/", twins.RunCancelApi.as_view(), name="api_run_cancel"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
 from tests.bench.server import product
 
 ROUND = 5  # answers between two looks at the queue
@@ -120,9 +121,7 @@ def import_all(api: Api, slug: str, pool: list[tuple[str, str]], test: list[tupl
     print(
         f"imported {done['rows_added']:,} of {done['rows_read']:,} rows ({done['rows_skipped']:,} rejected)", flush=True
     )
-    api.wait(
-        "the vectors", f"projects/{slug}/encoding/", lambda found: found["done"] and found["done"] >= found["total"]
-    )
+    api.wait("the vectors", f"projects/{slug}/encoding/", lambda found: found["done"] and found["finished"])
 
 
 def answer(api: Api, slug: str, wanted: int, truth: dict[str, str], labels: dict[str, int]) -> None:
