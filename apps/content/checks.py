@@ -9,13 +9,10 @@ from typing import Any
 
 import orjson
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.content.models import MAX_TEXT, Split
 
-MAX_EXTERNAL_ID = 200
-MAX_LABEL = 120
-MAX_SUBJECT = 200
-MAX_LANGUAGE = 10
 MAX_META_BYTES = 65_536
 
 SPLITS = {
@@ -23,6 +20,25 @@ SPLITS = {
     **dict.fromkeys(("holdout", "hold-out", "hold_out", "test", "testing", "测试", "测试集"), Split.HOLDOUT.value),
 }
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+_MOST = {
+    "external_id": 200,
+    "label": 120,
+    "split": 40,
+    "language": 10,
+    "subject": 200,
+    "prediction": 120,
+}
+# translated only for a row that is rejected: a look-up per cell would cost more than all checks together
+_FIELD_NAMES = {
+    "external_id": gettext_lazy("external id"),
+    "label": gettext_lazy("label"),
+    "split": gettext_lazy("split"),
+    "language": gettext_lazy("language"),
+    "subject": gettext_lazy("subject"),
+    "prediction": gettext_lazy("predicted label"),
+}
 
 
 class Rejected(Exception):
@@ -63,27 +79,26 @@ class Checker:
         place = {column: number for number, column in enumerate(columns)}
         at = {name: place[column] for name, column in mapping.items() if name != "meta" and column in place}
         self.text = at["text"]
-        self.external_id, self.label, self.split = at.get("external_id"), at.get("label"), at.get("split")
-        self.language, self.subject = at.get("language"), at.get("subject")
-        self.prediction, self.score = at.get("prediction"), at.get("score")
+        self.score = at.get("score")
+        self.short = [(name, at[name], most) for name, most in _MOST.items() if name in at]
         self.meta = [(column, place[column]) for column in mapping.get("meta", ()) if column in place]
 
     def candidate(self, line: int, cells: Sequence[Any]) -> Candidate:
         text = checked_text(cells[self.text])
         digest = hashlib.sha256(text.encode()).digest()
-        said = _short(cells, self.external_id, MAX_EXTERNAL_ID, _("external id"))
-        split = _short(cells, self.split, 40, _("split"))
-        predicted = _short(cells, self.prediction, MAX_LABEL, _("predicted label"))
+        said = {name: _short(cells[place], most, name) for name, place, most in self.short}
+        predicted = said.get("prediction", "")
+        split = said.get("split", "")
         return Candidate(
             line=line,
-            external_id=said or f"sha256:{digest.hex()}",
+            external_id=said.get("external_id") or f"sha256:{digest.hex()}",
             text=text,
             text_hash=digest,
             split=_split(split) if split else "",
-            language=_short(cells, self.language, MAX_LANGUAGE, _("language")),
-            subject=_short(cells, self.subject, MAX_SUBJECT, _("subject")),
+            language=said.get("language", ""),
+            subject=said.get("subject", ""),
             meta=self._meta(cells) if self.meta else b"{}",
-            label=_short(cells, self.label, MAX_LABEL, _("label")),
+            label=said.get("label", ""),
             predicted=predicted,
             score=_score(cells[self.score]) if predicted and self.score is not None else None,
         )
@@ -126,23 +141,22 @@ def checked_text(value: Any) -> str:
     return str(value)
 
 
-def _short(cells: Sequence[Any], place: int | None, most: int, name: str) -> str:
-    if place is None:
-        return ""
-    value = cells[place]
-    if value is None:
+def _short(value: Any, most: int, name: str) -> str:
+    if value is None or value == "":
         return ""
     if isinstance(value, bool):
         value = "true" if value else "false"
     elif isinstance(value, int):
         value = str(value)
     elif not isinstance(value, str):
-        raise Rejected(_("The %(field)s is neither a string nor a whole number.") % {"field": name})
+        raise Rejected(_("The %(field)s is neither a string nor a whole number.") % {"field": _FIELD_NAMES[name]})
     value = value.strip()
     if len(value) > most:
-        raise Rejected(_("The %(field)s is longer than %(most)d characters.") % {"field": name, "most": most})
+        raise Rejected(
+            _("The %(field)s is longer than %(most)d characters.") % {"field": _FIELD_NAMES[name], "most": most}
+        )
     if "\x00" in value:
-        raise Rejected(_("The %(field)s holds a NUL character.") % {"field": name})
+        raise Rejected(_("The %(field)s holds a NUL character.") % {"field": _FIELD_NAMES[name]})
     return str(value)
 
 

@@ -105,8 +105,10 @@ def _count_loss(job: ImportJob) -> None:
 
 def _work(job: ImportJob, until: float, after_chunk: Callable[[], None]) -> bool:
     share = _prepare(job)
-    for chunk in _chunks(job):
+    for number, chunk in enumerate(_chunks(job)):
         _store(job, chunk, share)
+        if number == 0 and chunk.full:
+            staging.refresh_statistics()
         after_chunk()
         if time.monotonic() > until:
             return _park(job)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 from django.db import connection, transaction
 
 from apps.content.checks import Candidate, Here, Reject, decide
@@ -23,6 +24,17 @@ _COPY = """
 COPY content_staging (line, external_id, text, text_hash, split, language, subject, meta, label, predicted, score)
 FROM STDIN
 """
+_KNOWN_IDS = """
+SELECT i.external_id, i.text_hash, i.source_id
+FROM json_array_elements_text(%s::json) AS wanted (id)
+JOIN content_item i ON i.project_id = %s AND i.external_id = wanted.id
+"""
+# the sum keeps the planner from walking the whole project for every text
+_KNOWN_TEXTS = """
+SELECT DISTINCT i.text_hash, i.split
+FROM (SELECT decode(json_array_elements_text(%s::json), 'hex') AS text_hash) AS wanted
+JOIN content_item i ON i.text_hash = wanted.text_hash AND i.project_id + 0 = %s
+"""
 _MERGE = """
 WITH added AS (
     INSERT INTO content_item
@@ -41,6 +53,12 @@ SELECT count(*) FROM added
 """
 
 
+def refresh_statistics() -> None:
+    """A table that has just begun to fill is planned for as if it were empty; the next chunk must know better."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE content_item (id, project_id, external_id, text_hash, split)")
+
+
 @contextmanager
 def arrivals(project: Project) -> Iterator[None]:
     """Items of one project become visible in the order of their ids: whoever adds some holds this lock to the
@@ -56,9 +74,11 @@ def merge(
     """Inside `arrivals`. Rows added, rows known, rows rejected."""
     with connection.cursor() as cursor:
         # a chunk touches a sliver of the tables; statistics of the moment must not tempt into reading them whole
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
+        )
         here = _here(cursor, project, job, rows, share)
-        cursor.execute("SET LOCAL enable_seqscan = on")
+        cursor.execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_seqscan = on")
     decided = decide(rows, here)
     _make_labels(project, list(decided.labels))
     added = _insert(project, job, decided.new)
@@ -67,17 +87,12 @@ def merge(
 
 
 def _here(cursor: Any, project: Project, job: ImportJob | None, rows: Sequence[Candidate], share: float) -> Here:
-    ids = list({row.external_id for row in rows})
-    hashes = list({row.text_hash for row in rows})
-    cursor.execute(
-        "SELECT external_id, text_hash, source_id FROM content_item WHERE project_id = %s AND external_id = ANY(%s)",
-        [project.pk, ids],
-    )
+    # as JSON: PostgreSQL takes it apart far faster than psycopg writes an array
+    ids = orjson.dumps(list({row.external_id for row in rows})).decode()
+    cursor.execute(_KNOWN_IDS, [ids, project.pk])
     known_ids = {found: (bytes(digest), job is not None and source == job.pk) for found, digest, source in cursor}
-    cursor.execute(
-        "SELECT DISTINCT text_hash, split FROM content_item WHERE project_id = %s AND text_hash = ANY(%s)",
-        [project.pk, hashes],
-    )
+    hashes = orjson.dumps([digest.hex() for digest in {row.text_hash for row in rows}]).decode()
+    cursor.execute(_KNOWN_TEXTS, [hashes, project.pk])
     splits = {bytes(digest): split for digest, split in cursor}
     labels = {name: archived is None for name, archived in project.labels.values_list("name", "archived_at")}
     return Here(
