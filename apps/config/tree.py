@@ -74,10 +74,15 @@ def services(options: Options) -> list[Service]:
 
 
 def web_command(options: Options) -> list[str]:
+    """Granian rather than gunicorn (gthread), both 2 × 4 threads, on the home page, 8 connections, 2 busy cores:
+    75, 68, 21 answers a second against 38, 52, 20 in three rounds in turn; 400 MB pass either way in 30 MB of memory.
+    """
     return _python(
         *("-m", "granian", "--interface", "wsgi", "apps.config.wsgi:application"),
         *("--host", options.host, "--port", str(options.port), "--workers", str(options.workers)),
-        *("--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--workers-kill-timeout", "8"),
+        # a thread keeps its database connection: the longest idle time saves reconnecting
+        *("--blocking-threads", "4", "--blocking-threads-idle-timeout", "600", "--http", "1", "--no-ws"),
+        *("--log-level", "warning", "--workers-kill-timeout", "8"),
     )
 
 

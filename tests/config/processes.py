@@ -44,7 +44,7 @@ class Up:
     def said(self) -> str:
         return self.log.read_text()
 
-    def wait_for(self, words: str, patience: float = 60) -> None:
+    def wait_for(self, words: str, patience: float = 180) -> None:
         deadline = time.monotonic() + patience
         while words not in self.said():
             assert self.process.poll() is None, self.said()[-3000:]

@@ -10,6 +10,8 @@ from apps.config.embedded import DidNotStart
 from apps.config.home import AlreadyRunning
 from apps.config.supervise import Tree
 
+LOOPBACK = {"127.0.0.1", "::1", "[::1]", "localhost"}
+
 
 class Command(BaseCommand):
     help = "Start Marginalia: web server, workers, beat and, unless given by URL, PostgreSQL and Valkey."
@@ -23,6 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--only", choices=tree.ROLES, help="one part alone, for set-ups over several machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["host"] not in LOOPBACK and set(settings.ALLOWED_HOSTS) <= LOOPBACK:
+            self.stderr.write("Only this machine will be answered: set ALLOWED_HOSTS to the names that others use.")
         try:
             status = tree.run(chosen(options), self.when_up)
         except (AlreadyRunning, DidNotStart, tree.Refused) as error:
