@@ -1,0 +1,117 @@
+"""One object of every kind that an address may name, made when first asked for."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from apps.accounts.models import ApiToken, User
+from apps.content import services as content
+from apps.content.models import ImportJob, Item
+from apps.learning.models import TrainingRun
+from apps.projects.models import Membership, Project, Role
+from apps.projects.services import invitations
+from apps.registry.models import Deployment, ModelVersion
+
+
+class Objects:
+    def __init__(self, project: Project, owner: User | None = None) -> None:
+        self.project, self.owner = project, owner
+        # by the beginning of the address's name, the longest that fits; what <pk> or <number> means there
+        self.kinds: dict[str, Callable[[User | None], dict[str, Any]]] = {
+            "label": lambda user: {"pk": project.labels.all()[0].pk},
+            "api_label": lambda user: {"pk": project.labels.all()[0].pk},
+            "member": lambda user: {"pk": self.member.pk},
+            "invitation_revoke": lambda user: {"pk": self.invitation[0].pk},
+            "invitation_accept": lambda user: {"secret": self.invitation[1]},
+            "token": lambda user: {"pk": self.token(user).pk},
+            "import": lambda user: {"pk": self.job.pk},
+            "api_import": lambda user: {"pk": self.job.pk},
+            "item": lambda user: {"pk": self.item.pk},
+            "api_item": lambda user: {"pk": self.item.pk},
+            "run": lambda user: {"pk": self.run.pk},
+            "api_run": lambda user: {"pk": self.run.pk},
+            "version": self._number,
+            "api_version": self._number,
+            "promote": self._number,
+            "rollback": self._number,
+            "flips": self._number,
+            "api_promote": self._number,
+            "api_rollback": self._number,
+            "account_reset_password_from_key": lambda user: {"uidb36": "1", "key": "bad-key"},
+        }
+
+    def parameters(self, name: str, wanted: frozenset[str], user: User | None) -> dict[str, Any]:
+        found: dict[str, Any] = {"slug": self.project.slug} if "slug" in wanted else {}
+        if missing := wanted - set(found):
+            fits = [kind for kind in self.kinds if name.startswith(kind)]
+            assert fits, f"tests/access_objects.py does not know what {sorted(missing)} of “{name}” means: add a kind"
+            found |= self.kinds[max(fits, key=len)](user)
+        assert set(found) >= wanted, f"“{name}” wants {sorted(wanted)}, tests/access_objects.py gives {sorted(found)}"
+        return {key: value for key, value in found.items() if key in wanted}
+
+    def _number(self, user: User | None) -> dict[str, Any]:
+        return {"number": self.version.number, "pk": self.version.pk}
+
+    @cached_property
+    def member(self) -> Membership:
+        user = User.objects.create_user("eve@example.org", "correct horse battery")
+        return Membership.objects.create(project=self.project, user=user, role=Role.VIEWER)
+
+    @cached_property
+    def invitation(self) -> Any:
+        by = User.objects.create_user("ivan@example.org", "correct horse battery")
+        return invitations.invite(self.project, by=by, email="new@example.org", role=Role.VIEWER)
+
+    def token(self, user: User | None) -> ApiToken:
+        owner = user or User.objects.first()
+        assert owner
+        made, _new = ApiToken.objects.get_or_create(
+            user=owner, name="walk", defaults={"prefix": "x", "digest": f"walk-{owner.pk}", "scopes": ["read"]}
+        )
+        return made
+
+    @cached_property
+    def job(self) -> ImportJob:
+        by = User.objects.create_user("ines@example.org", "correct horse battery")
+        return content.receive(self.project, by, SimpleUploadedFile("a.csv", b"text,label\nWhere is my card?,card\n"))
+
+    @cached_property
+    def item(self) -> Item:
+        text = "Where is my card?"
+        digest = hashlib.sha256(text.encode()).digest()
+        return Item.objects.create(project=self.project, external_id="1", text=text, text_hash=digest, split="pool")
+
+    @cached_property
+    def version(self) -> ModelVersion:
+        """The second; the first is in use, so that there is something to compare with and to go back to."""
+        first, second = self._version(1), self._version(2)
+        Deployment.objects.create(project=self.project, version=first, kind=Deployment.Kind.PROMOTE, sequence=1)
+        return second
+
+    def _version(self, number: int) -> ModelVersion:
+        return ModelVersion.objects.create(
+            project=self.project,
+            number=number,
+            kind=ModelVersion.Kind.HEAD,
+            encoder=self.project.encoder,
+            encoder_digest="e",
+            label_order=[[label.pk, label.name] for label in self.project.labels.all()],
+            snapshot_hash="s",
+            seed=0,
+            config={},
+            path="none",
+            digest="d",
+        )
+
+    @cached_property
+    def run(self) -> TrainingRun:
+        return TrainingRun.objects.create(
+            project=self.project,
+            kind=ModelVersion.Kind.HEAD,
+            state=TrainingRun.State.FAILED,
+            finished_at=timezone.now(),
+        )
