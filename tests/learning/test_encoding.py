@@ -159,7 +159,7 @@ def test_the_mark_waits_for_imports_that_hold_lower_ids(project: Project) -> Non
     importer.start()
     inserted.wait(10)
     rows.items(project, ["quick one"], prefix="quick")
-    newest, writers = encoding.arrivals(project.pk)
+    _, writers = encoding.arrivals(project.pk)
     assert len(writers) == 1
     threading.Timer(0.3, commit.set).start()
     runs.encode(project.pk)

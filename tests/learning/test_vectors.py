@@ -41,7 +41,7 @@ def test_the_pool_on_disk_equals_the_database_and_holds_no_holdout_item(project:
 
 
 def test_what_arrives_later_is_appended_and_the_rest_not_read_again(project: Project, made, monkeypatch) -> None:
-    items, x = made
+    items, _ = made
     first = vectors.pool(project.pk, DIGEST, items[149].pk)
     assert len(first) == 135
     vectors._open.clear()  # another process
