@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from psycopg import Cursor
+from psycopg.errors import DeadlockDetected
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +43,7 @@ def first(sql: str, values: Mapping[str, Any]) -> Row | None:
 
 
 def in_one_transaction(do: Callable[P, T]) -> Callable[P, T]:
-    """One atomic block, tried again when a race of the same person with themselves undid it."""
+    """One atomic block, tried again when a race undid it."""
 
     @wraps(do)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -50,7 +51,7 @@ def in_one_transaction(do: Callable[P, T]) -> Callable[P, T]:
             try:
                 with transaction.atomic():
                     return do(*args, **kwargs)
-            except (Again, IntegrityError) as error:
+            except (Again, IntegrityError, OperationalError) as error:
                 if last or not _is_race(error):
                     raise
         raise AssertionError("unreachable")
@@ -59,4 +60,7 @@ def in_one_transaction(do: Callable[P, T]) -> Callable[P, T]:
 
 
 def _is_race(error: Exception) -> bool:
-    return isinstance(error, Again) or any(name in str(error) for name in RACES)
+    """Also two people at the very end of a queue, each waiting for the task that the other is just answering."""
+    if isinstance(error, Again | IntegrityError):
+        return isinstance(error, Again) or any(name in str(error) for name in RACES)
+    return isinstance(error.__cause__, DeadlockDetected)
