@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import trigger_client_event
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
@@ -66,8 +67,13 @@ def import_detail(request: UserRequest, slug: str, pk: int) -> HttpResponse:
         return _start(request, project, job)
     if job.state == ImportJob.State.DRAFT:
         return _mapping_page(request, project, job)
-    piece = request.htmx and request.htmx.target == "import"
-    return render(request, "content/_import.html" if piece else "content/import.html", _job_context(project, job))
+    context = _job_context(project, job)
+    if not (request.htmx and request.htmx.target == "import"):
+        return render(request, "content/import.html", context)
+    piece = render(request, "content/_import.html", context)
+    if not context["live"]:
+        trigger_client_event(piece, "announce", {"value": f"{job.filename}: {job.get_state_display()}"})
+    return piece
 
 
 def _job(request: UserRequest, slug: str, pk: int) -> tuple[Project, ImportJob]:

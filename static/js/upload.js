@@ -48,7 +48,7 @@
         return;
       }
       const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-      const error = answer.querySelector("#upload .error, .callout.bad, main p");
+      const error = ["#upload .error", ".callout.bad", "main p"].map((at) => answer.querySelector(at)).find(Boolean);
       again(error ? error.textContent.trim() : form.dataset.lost);
     });
     request.addEventListener("error", () => again(form.dataset.lost));

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import re
 from typing import Any
 
@@ -67,6 +68,10 @@ def test_a_running_import_is_polled_as_a_piece(client_of: ClientOf, alice: User,
     piece = client_of(alice).get(url, headers={"HX-Request": "true", "HX-Target": "import"})
     assert piece.content.decode().lstrip().startswith('<div id="import"')
     assert "HX-Request" in piece["Vary"]
+    assert "HX-Trigger" not in piece
+    run_to_end(job)
+    piece = client_of(alice).get(url, headers={"HX-Request": "true", "HX-Target": "import"})
+    assert json.loads(piece["HX-Trigger"]) == {"announce": {"value": "questions.csv: done"}}
 
 
 @pytest.mark.parametrize(
