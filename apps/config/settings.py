@@ -150,7 +150,7 @@ BROKER_URL = _broker_url or "redis://127.0.0.1:6379/0"
 CELERY_BROKER_URL = BROKER_URL
 # Shared by all web processes (login throttle, sessions); a RabbitMQ installation keeps it in the database instead.
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": BROKER_URL}
+    "default": {"BACKEND": "apps.common.cache.SharedCache", "LOCATION": BROKER_URL}
     if BROKER_URL.startswith(("redis://", "rediss://"))
     else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}
 }
