@@ -215,5 +215,7 @@ def _check(found: Pool, digest: str) -> None:
     n = len(found)
     some = np.unique(np.append(np.linspace(0, n - 1, min(PROBES, n), dtype=np.int64), n - 1))
     ids, stored = of_items([int(i) for i in found.ids[some]], digest)
-    if len(ids) and not np.array_equal(stored, np.asarray(found.rows[found.places(ids)], dtype=np.float32)):
+    if not len(ids):  # not one of them is left: these are the files of another database
+        raise Damaged("the database does not know them")
+    if not np.array_equal(stored, np.asarray(found.rows[found.places(ids)], dtype=np.float32)):
         raise Damaged("they differ from the database")

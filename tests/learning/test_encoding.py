@@ -1,5 +1,10 @@
+import os
+import subprocess
+import sys
 import threading
+import time
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -165,3 +170,41 @@ def test_the_mark_waits_for_imports_that_hold_lower_ids(project: Project) -> Non
     runs.encode(project.pk)
     importer.join()
     assert Item.objects.count() == Vector.objects.count() == 2
+
+
+_SLOWLY = """
+import sys, time
+import django
+django.setup()
+from apps.learning import runs
+from workers.learning.ngrams import CharNgrams
+fast = CharNgrams.encode
+def slow(self, texts, **given):
+    time.sleep(0.2)
+    return fast(self, texts, **given)
+CharNgrams.encode = slow
+runs.ENCODE_AT_ONCE = (20, 20)
+runs.encode(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_after_kill_9_another_worker_goes_on_and_nothing_is_missing(project: Project) -> None:
+    rows.items(project, [f"text number {n}" for n in range(400)])
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    environ = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    worker = subprocess.Popen([sys.executable, "-c", _SLOWLY, str(project.pk)], env=environ)
+    deadline = time.monotonic() + 60
+    while Encoding.objects.filter(done__gte=40).count() == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    worker.kill()
+    worker.wait()
+    assert 40 <= Vector.objects.count() < 400
+    assert runs.encode(project.pk) is False
+    assert Vector.objects.count() < 400  # the heartbeat is still fresh: nobody knows yet that it died
+    Encoding.objects.update(heartbeat_at=timezone.now() - encoding.STALE)
+    runs.encode(project.pk)
+    assert Vector.objects.count() == 400
+    row = Encoding.objects.get(project=project)
+    assert (row.done, row.attempt, row.heartbeat_at) == (400, 2, None)

@@ -88,6 +88,15 @@ def test_damaged_files_are_read_again_from_the_database(project: Project, made, 
     assert np.array_equal(np.array(again.rows[again.places(np.array([items[5].pk]))]), expected)
 
 
+def test_files_of_another_database_are_not_believed(project: Project, made) -> None:
+    items, _ = made
+    vectors.pool(project.pk, DIGEST, items[-1].pk)
+    vectors._open.clear()
+    ids = np.fromfile(_folder(project) / "ids.i64", dtype="<i8")
+    (ids + 1_000_000).tofile(_folder(project) / "ids.i64")
+    assert set(vectors.pool(project.pk, DIGEST, items[-1].pk).ids) == set(ids)
+
+
 def test_what_a_killed_writer_left_behind_the_mark_is_cut_off(project: Project, made) -> None:
     items, _ = made
     vectors.pool(project.pk, DIGEST, items[149].pk)
