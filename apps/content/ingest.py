@@ -8,14 +8,15 @@ end. `attempt` is the fence: a worker that was taken for dead finds its number o
 import logging
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import activate, get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from apps.content import files, staging
 from apps.content.checks import Candidate, Checker, Reject, Rejected, reject, share_to_hold_out
@@ -105,7 +106,7 @@ def _count_loss(job: ImportJob) -> None:
 
 def _work(job: ImportJob, until: float, after_chunk: Callable[[], None]) -> bool:
     share = _prepare(job)
-    for number, chunk in enumerate(_chunks(job)):
+    for number, chunk in enumerate(_ahead(_chunks(job))):
         _store(job, chunk, share)
         if number == 0 and chunk.full:
             staging.refresh_statistics()
@@ -131,6 +132,15 @@ def _prepare(job: ImportJob) -> float:
         job.format["share"] = share
         _advance(job, format=job.format, total_bytes=path.stat().st_size)
     return float(job.format["share"])
+
+
+def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Reads and checks the next chunk while the database takes this one in."""
+    with ThreadPoolExecutor(1, initializer=activate, initargs=(get_language() or "en",)) as reader:
+        coming = reader.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = reader.submit(next, chunks, None)
+            yield chunk
 
 
 def _chunks(job: ImportJob) -> Iterator[Chunk]:

@@ -220,3 +220,19 @@ def test_the_page_counts_and_an_empty_project_says_what_to_do(
     assert "nothing to export yet" in client_of(rita).get("/p/bank/export/").content.decode()
     imported(project, alice, b"text\none\ntwo\n")
     assert "2 items" in client_of(rita).get("/p/bank/export/").content.decode()
+
+
+def test_a_large_export_comes_in_small_blocks(project: Project) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO content_item
+                (project_id, external_id, text, text_hash, split, language, subject, meta, created_at)
+            SELECT %s, n, repeat('text ', 100), sha256(n::text::bytea), 'pool', '', '', '{}', now()
+            FROM generate_series(1, 2000) AS n
+            """,
+            [project.pk],
+        )
+    blocks = [len(block) for block in exports.stream(project, Choice())]
+    assert sum(blocks) > 1_000_000
+    assert max(blocks) < exports.BLOCK + 2_000

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -332,3 +333,18 @@ def test_items_of_one_call_go_in_and_the_bad_ones_are_named(project: Project) ->
     assert done.items == {"1": Item.objects.get().pk}
     assert Item.objects.get().meta == {"a": [1]}
     assert services.add_items(project, given[:1]).added == 0
+
+
+def test_reading_a_large_file_holds_a_chunk_at_a_time(
+    project: Project, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "CHUNK_ROWS", 1000)
+    content = "text,label\n" + "".join(f"question {n} {'long ' * 50},a\n" for n in range(60_000))
+    job = job_from(project, alice, content.encode())
+    tracemalloc.start()
+    read = sum(chunk.read for chunk in ingest._chunks(job))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert read == 60_000
+    assert len(content) > 16_000_000
+    assert peak < 6_000_000
