@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.projects.models import Project
@@ -107,9 +107,9 @@ def test_labels_are_edited_in_place_and_the_focus_goes_to_the_name(
     page.wait_for_selector("#edit_name:focus")
     page.fill("#edit_name", "rates")
     pressed(page, "Enter")
-    page.get_by_text("rates", exact=True).wait_for()
+    page.get_by_role("link", name="Edit rates").wait_for()
     assert project.labels.filter(name="rates").exists()
-    page.wait_for_function("document.getElementById('announce').textContent.includes('Saved')")
+    expect(page.locator("#announce")).to_have_text("Saved.")
 
 
 def test_moving_a_label_keeps_the_focus_on_its_arrow(open_page: Open, alice: User, project: Project) -> None:
@@ -117,7 +117,7 @@ def test_moving_a_label_keeps_the_focus_on_its_arrow(open_page: Open, alice: Use
     last = project.labels.get(name="top up failed")
     page.focus(f"#up-{last.pk}")
     pressed(page, "Enter")
-    page.wait_for_function("document.getElementById('announce').textContent.includes('moved up')")
+    expect(page.locator("#announce")).to_contain_text("moved up")
     assert page.evaluate("document.activeElement.id") == f"up-{last.pk}"
 
 
