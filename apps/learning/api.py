@@ -128,7 +128,7 @@ class VersionOutput(serializers.Serializer[Any]):
     seed = serializers.IntegerField()
     config = serializers.DictField()
     metrics = serializers.DictField(help_text="What training itself reported.")
-    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment] - every field has a .parent too
+    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]  # every field has a .parent too
     digest = serializers.CharField(help_text="SHA-256 of the weights.")
     created_at = serializers.DateTimeField()
     live = serializers.BooleanField()
