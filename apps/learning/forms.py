@@ -70,6 +70,12 @@ class DecisionForm(forms.Form):
     seen = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
 
 
+class RollbackForm(DecisionForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["why"].help_text = _("Kept in the history.")
+
+
 class PairForm(forms.Form):
     """Whitelisted filters of the lists: labels by id, where to go on, and which version to hold against."""
 

@@ -12,7 +12,7 @@ from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.wake import wake_on_commit
 from apps.learning import pages, queries
-from apps.learning.forms import DecisionForm, PairForm, RunForm
+from apps.learning.forms import DecisionForm, PairForm, RollbackForm, RunForm
 from apps.learning.models import TrainingRun
 from apps.learning.services import runs, versions
 from apps.projects import access
@@ -63,7 +63,7 @@ def train(request: UserRequest, slug: str) -> HttpResponse:
 def _train_page(request: UserRequest, project: Project, *, status: int = 200, **more: Any) -> HttpResponse:
     context = pages.train(project) | {"may_act": _may_act(request, project)}
     context["decision"] = DecisionForm(initial={"seen": context["seen"]}, auto_id="id_promote_%s")
-    context["rollback"] = DecisionForm(initial={"seen": context["seen"]}, auto_id="id_rollback_%s")
+    context["rollback"] = RollbackForm(initial={"seen": context["seen"]}, auto_id="id_rollback_%s")
     return render(request, "learning/train.html", context | more, status=status)
 
 
@@ -120,6 +120,7 @@ def version(request: UserRequest, slug: str, number: int) -> HttpResponse:
         return render(request, "learning/_cell.html", pages.cell(found, pair["truth"], pair["predicted"]))
     context = pages.version(found, pair["truth"], pair["predicted"]) | {"may_act": _may_act(request, project)}
     context["decision"] = DecisionForm(initial={"seen": context["seen"]})
+    context["rollback"] = RollbackForm(initial={"seen": context["seen"]})
     return render(request, "learning/version.html", context)
 
 
@@ -182,7 +183,8 @@ def _decide(request: UserRequest, slug: str, number: int, kind: Deployment.Kind)
     project = _managed_by(request, slug)
     found = _version(project, number)
     promoting = kind == Deployment.Kind.PROMOTE
-    form = DecisionForm(request.POST, auto_id="id_promote_%s" if promoting else "id_rollback_%s")
+    kind_of_form = DecisionForm if promoting else RollbackForm
+    form = kind_of_form(request.POST, auto_id="id_promote_%s" if promoting else "id_rollback_%s")
     if not form.is_valid():
         raise InvalidInput(_("A reason may have 500 characters at most."), field="why")
     decide = versions.promote if promoting else versions.roll_back
