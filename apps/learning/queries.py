@@ -106,6 +106,7 @@ def projects_to_encode() -> list[int]:
 ENOUGH_NEW = 5  # resolutions that call for a refit at once
 QUIET = 3.0  # seconds without another one after which fewer will do
 BRISK = 0.25  # a refresh this short needs no pause after it; a longer one rests for twice its length
+LONGEST_PAUSE = 30.0  # the first refresh copies all vectors; people should not wait for twice that
 
 _REFRESH_DUE = """
 SELECT p.id FROM projects_project p
@@ -125,7 +126,7 @@ CROSS JOIN LATERAL (
 WHERE p.archived_at IS NULL AND (%(project)s::bigint IS NULL OR p.id = %(project)s)
 AND e.through_item > 0
 AND (h.seconds IS NULL OR h.seconds < %(brisk)s
-     OR h.fitted_at + 2 * h.seconds * interval '1 second' < clock_timestamp())
+     OR h.fitted_at + least(2 * h.seconds, %(longest)s) * interval '1 second' < clock_timestamp())
 AND (
     h.project_id IS NULL
     OR fresh.n >= %(enough)s
@@ -145,7 +146,10 @@ ORDER BY p.id
 def projects_to_refresh(project_id: int | None = None) -> list[int]:
     """Projects whose live head should look again; a few index steps each."""
     with connection.cursor() as cursor:
-        cursor.execute(_REFRESH_DUE, {"project": project_id, "enough": ENOUGH_NEW, "quiet": QUIET, "brisk": BRISK})
+        cursor.execute(
+            _REFRESH_DUE,
+            {"project": project_id, "enough": ENOUGH_NEW, "quiet": QUIET, "brisk": BRISK, "longest": LONGEST_PAUSE},
+        )
         return [pk for (pk,) in cursor.fetchall()]
 
 

@@ -132,9 +132,10 @@ class Bench:
         """Five answers in a burst, after the pause that the last refresh asked for."""
         from apps.annotation import services
         from apps.learning.models import LiveHead
+        from apps.learning.queries import LONGEST_PAUSE
 
         head = LiveHead.objects.get(project=self.project)
-        time.sleep(2 * (head.seconds or 0) + 0.5)
+        time.sleep(min(2 * (head.seconds or 0), LONGEST_PAUSE) + 0.5)
         leases = services.claim(self.project, self.user)
         for _ in range(ANSWERS):
             lease = leases[0]
