@@ -79,7 +79,7 @@
   }
   keys.register({ action: "digits", key: "1 … 9, 0", label: words.keys.digits, run: () => false });
   // Enter right after a number key means that number, not the text that has just come up
-  keys.register({ ...label("submit"), run: () => { if (!atOnce.checked || performance.now() - digitAt > 400) desk.submit(); } });
+  keys.register({ ...label("submit"), run: () => { if (!atOnce.checked || performance.now() - digitAt > 300) desk.submit(); } });
   keys.register({ ...label("accept"), run: () => { const [best] = answers.likelihood.keys(); if (best !== undefined) desk.decide(best); } });
   keys.register({ ...label("reject"), run: () => { answers.choose(null); if (answers.many) combobox.open(); } });
   keys.register({ ...label("skip"), run: () => desk.skip() });
@@ -108,6 +108,7 @@
     if (!found?.about) return;
     about.querySelector("h2").textContent = found.name;
     about.querySelector("p").textContent = found.about;
+    about.style.top = `${Math.max(0, row.getBoundingClientRect().top - about.offsetParent.getBoundingClientRect().top)}px`;
   };
   byId("answers").addEventListener("pointerover", explain);
   byId("answers").addEventListener("focusin", explain);
@@ -123,6 +124,7 @@
     else if (sending) place.textContent = words.saving;
     place.dataset.state = !waiting ? "saved" : trouble ? "unsent" : "saving";
     Marginalia.connection?.(trouble !== "unreachable");
+    if (trouble === "unreachable" && desk.waiting) paper.tell(words.kept);
     if (trouble === told) return;
     told = trouble;
     if (trouble === "signedOut") paper.tell(words.signedOut, signIn());
@@ -158,7 +160,10 @@
   let soon = 0;
   desk.saved = () => {
     clearTimeout(soon);
-    soon = setTimeout(() => refresh("progress"), 1200);
+    soon = setTimeout(() => {
+      refresh("progress");
+      if (history.box.open && history.at < 0) history.load();
+    }, 1200);
   };
   setInterval(() => { refresh("progress"); if (paper.form.hidden && !document.hidden) desk.load(); }, 15_000);
 

@@ -78,11 +78,13 @@ Marginalia.label.Answers = class {
     } else {
       for (const [key, id] of this.letters) if (free.includes(key)) take(key, id);
       // among many labels without a suggestion a number that means "likeliest" elsewhere must not mean "first in the list"
-      if (!this.many) for (const label of this.labels) if (!label.key && free.length) take(free[0], label.id);
+      const numbered = new Set(this.digits.values());
+      if (!this.many) for (const label of this.labels) if (!numbered.has(label.id) && free.length) take(free[0], label.id);
     }
     this.capped = [];
-    for (const [key, id] of [...this.letters].filter(([key]) => !/\d/.test(key))) this.cap(id, key);
+    // a number means the row's place in a list of likeliest; elsewhere a label's own letter is the better reminder
     for (const [digit, id] of this.digits) this.cap(id, digit);
+    if (!(this.many && pairs.length)) for (const [key, id] of this.letters) this.cap(id, key);
   }
 
   cap(id, key) {

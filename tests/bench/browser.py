@@ -29,7 +29,7 @@ from apps.content.models import Item
 from apps.projects.models import Label, Membership, Project
 path, n = sys.argv[1], int(sys.argv[2])
 rows = list(csv.DictReader(open(path, encoding="utf-8")))[:n]
-text, category = list(rows[0])[:2]
+text, category = sys.argv[5:7]
 project = Project.objects.create(slug="bench", name="Bench", encoder="minilm-l6", seed=1)
 names = sorted({row[category] for row in rows})
 labels = Label.objects.bulk_create(
@@ -68,7 +68,9 @@ _WATCH = """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, default=ROOT / "apps/config/demo/banking77.csv", help="CSV: text, label")
+    parser.add_argument("--data", type=Path, default=ROOT / "apps/config/demo/banking77.csv", help="a CSV")
+    parser.add_argument("--text-col", default="text")
+    parser.add_argument("--label-col", default="label")
     parser.add_argument("--items", type=int, default=3_000)
     parser.add_argument("--each", type=int, default=100, help="texts to label")
     parser.add_argument("--pause", type=float, default=0.3, help="seconds to read a text")
@@ -91,6 +93,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def _seed(running: Product, args: argparse.Namespace) -> None:
     environ = os.environ | {"MARGINALIA_HOME": str(running.home), "DJANGO_SETTINGS_MODULE": "apps.config.settings"}
     command = [sys.executable, "-c", _SEED, str(args.data), str(args.items), EMAIL, PASSWORD]
+    command += [args.text_col, args.label_col]
     subprocess.run(command, cwd=ROOT, env=environ, check=True)
 
 
@@ -104,8 +107,10 @@ def _measure(page: Page, args: argparse.Namespace) -> dict[str, Any]:
     page.add_init_script(_WATCH)
     page.reload()
     for place in range(args.each):
-        _answer(page, "1" if place % 2 else "Enter")
-        page.wait_for_function(f"window.__painted.length > {place}")
+        if place == args.each // 2:
+            time.sleep(0.5)  # Enter right after a number would mean that number
+        _answer(page, "1" if place < args.each // 2 else "Enter")
+        _wait_for(page, place + 1)
         time.sleep(args.pause)
     page.wait_for_selector('#saved[data-state="saved"]')
     painted = page.evaluate("window.__painted")
@@ -119,6 +124,14 @@ def _measure(page: Page, args: argparse.Namespace) -> dict[str, Any]:
         "page_kb": round(weight["total"] / 1024, 1),
         "page_requests": weight["requests"],
     }
+
+
+def _wait_for(page: Page, painted: int) -> None:
+    deadline = time.monotonic() + 20
+    while page.evaluate("window.__painted.length") < painted:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"no new text after answer {painted}: " + page.locator("main").inner_text()[:500])
+        time.sleep(0.02)
 
 
 def _answer(page: Page, key: str) -> None:

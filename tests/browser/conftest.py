@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import User
@@ -21,6 +21,7 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 EXPECTED = ("Failed to load resource", "net::ERR_")  # what a test that cuts the line provokes
+expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 Open = Callable[..., Page]
 
 
@@ -74,7 +75,7 @@ def open_page(live_server: LiveServer, chromium: Browser, client_of: ClientOf, w
     def opened(user: User, path: str, *, context: BrowserContext | None = None, **profile: object) -> Page:
         if context is None:
             context = chromium.new_context(base_url=live_server.url, **profile)  # type: ignore[arg-type]
-            context.set_default_timeout(8_000)
+            context.set_default_timeout(30_000)
             cookie = client_of(user).cookies[settings.SESSION_COOKIE_NAME]
             context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
             contexts.append(context)

@@ -279,6 +279,7 @@ def test_answers_survive_an_outage_and_a_reload(
     page.keyboard.press("2")
     expect(page.locator("#saved")).to_have_text("2 unsent")
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#notice")).to_contain_text("kept here")
     page.reload()
     expect(page.locator("#saved")).to_have_text("2 unsent")
     assert not Annotation.objects.exists()
