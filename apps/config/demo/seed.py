@@ -9,14 +9,16 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.accounts.models import User
 from apps.annotation import services as annotation
-from apps.annotation.models import Task
+from apps.annotation.models import Resolution, Task
 from apps.content import services as content
 from apps.content.models import Item
 from apps.content.tasks import import_file
@@ -24,6 +26,7 @@ from apps.learning.models import Encoding, LiveHead, TrainingRun
 from apps.learning.services import runs, versions
 from apps.learning.tasks import repredict, train
 from apps.projects.models import Label, Membership, Project, Role
+from apps.registry import queries as registry
 from apps.registry.models import ModelVersion
 
 DATA = Path(__file__).with_name("banking77.csv")
@@ -61,26 +64,32 @@ class Login:
     password: str
 
 
-def seed(say: Callable[[str], object] = print) -> list[Login]:
-    """Logins of the new people; an empty list when the project is there already."""
+def people() -> list[Login]:
+    """The project and its three people, or an empty list when they are there already. Quick, and in one transaction."""
     if Project.objects.filter(slug=SLUG).exists():
         return []
-    truth = _truth()
-    project = _project(sorted(set(truth.values())))
-    logins = [_person(project, *who) for who in PEOPLE]
-    annotator = User.objects.get(email=logins[0].email)
-    administrator = User.objects.get(email=logins[-1].email)
+    with transaction.atomic():
+        project = _project(sorted(set(_truth().values())))
+        return [_person(project, *who) for who in PEOPLE]
 
-    say(f"importing {len(truth):,} bank questions …")
-    _import(project, administrator, len(truth))
-    say("reading them (a vector each) and choosing typical ones to begin with …")
-    _wait("the vectors", lambda: _encoded(project))
-    _wait("the first items of the queue", lambda: _top(project).exists())
-    say(f"labelling {ALREADY_LABELLED} of them …")
-    _label(project, annotator, truth)
-    say("training version 1 and taking it live …")
-    _first_version(project, administrator)
-    return logins
+
+def fill(say: Callable[[str], object]) -> None:
+    """What the project still lacks: content, first labels, a version that serves. Takes up where it was cut off."""
+    truth, project = _truth(), Project.objects.get(slug=SLUG)
+    member = {role: User.objects.get(memberships__project=project, memberships__role=role) for _, _, role in PEOPLE}
+    administrator = member[Role.ADMINISTRATOR]
+    if Task.objects.filter(project=project).count() < len(truth):
+        say(f"importing {len(truth):,} bank questions …")
+        _import(project, administrator, len(truth))
+    if Resolution.objects.filter(project=project).count() < ALREADY_LABELLED:
+        say("reading them (a vector each) and choosing typical ones to begin with …")
+        _wait("the vectors", lambda: _encoded(project))
+        _wait("the first items of the queue", lambda: _top(project).exists())
+        say(f"labelling {ALREADY_LABELLED} of them …")
+        _label(project, member[Role.ANNOTATOR], truth)
+    if registry.live_version(project) is None:
+        say("training version 1 and taking it live …")
+        _first_version(project, administrator)
 
 
 def _truth() -> dict[str, str]:
@@ -125,14 +134,19 @@ def _top(project: Project) -> QuerySet[Task]:
 def _label(project: Project, annotator: User, truth: Mapping[str, str]) -> None:
     """As a person would, at a machine's pace: claim, answer, and let the live head catch up now and then."""
     labels = dict(Label.objects.filter(project=project).values_list("name", "pk"))
-    for done in range(0, ALREADY_LABELLED, LABELS_PER_ROUND):
+    already = Resolution.objects.filter(project=project).count()
+    for done in range(already, ALREADY_LABELLED, LABELS_PER_ROUND):
         before = _revision(project)
         for _turn in range(min(LABELS_PER_ROUND, ALREADY_LABELLED - done)):
             lease = annotation.claim(project, annotator, ahead=1)[0]
             label = labels[truth[lease.task.item.external_id]]
             answer = annotation.Answer(token=lease.token, key=uuid.uuid4(), label=label, seconds=4.0)
             annotation.submit(project, annotator, answer)
-        _wait("the live head", lambda seen=before: _revision(project) > seen)
+        _wait("the live head", partial(_newer_than, project, before))
+
+
+def _newer_than(project: Project, revision: int) -> bool:
+    return _revision(project) > revision
 
 
 def _revision(project: Project) -> int:
