@@ -4,8 +4,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from apps.accounts import services as accounts
 from apps.accounts.models import User
-from apps.projects.models import Project
+from apps.projects.models import Project, Role
+from apps.projects.services import invitations
 from tests.browser.conftest import Open
 
 PAGES = (
@@ -28,6 +30,8 @@ GUIDE = "# Cards\n\nRead **twice**.\n\n| a | b |\n|--|--|\n| 1 | 2 |\n"
 def _lived_in(project: Project, alice: User, bob: User) -> None:
     Project.objects.update(guidelines=GUIDE)
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
+    accounts.make_token(alice, name="nightly import", scopes=["read", "import"], days=90)
+    invitations.invite(project, by=alice, email="somebody.with.a.long.name@example.org", role=Role.PRODUCT_MANAGER)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
