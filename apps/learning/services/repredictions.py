@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from numpy.typing import NDArray
@@ -75,9 +75,10 @@ def _held(job: Repredict) -> QuerySet[Repredict]:
 def missing(job: Repredict) -> Iterator[Chunk]:
     """Items without a prediction of this version, in item order, read a chunk at a time."""
     after = 0
-    answered = Prediction.objects.filter(version_id=job.pk)
+    # EXISTS becomes an anti-join over the unique index; NOT IN would compare each item with every prediction
+    answered = Exists(Prediction.objects.filter(version_id=job.pk, item_id=OuterRef("pk")))
     while True:
-        items = _wanted(job).filter(pk__gt=after).exclude(pk__in=answered.values("item_id"))
+        items = _wanted(job).filter(~answered, pk__gt=after)
         rows = list(items.order_by("pk").values_list("pk", "text")[:CHUNK])
         if not rows:
             return

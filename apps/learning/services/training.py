@@ -21,7 +21,8 @@ from apps.learning.models import SnapshotRow, TrainingRun
 from apps.learning.services import runs
 
 REPORT_EVERY = 1.0  # seconds: heartbeat, news, and how soon a wish to cancel is seen
-GRACE = 3.0  # seconds a child has to write its checkpoint before it is killed: cancel promises five in all
+GRACE = 3.0  # seconds a cancelled child has before it is killed: cancel promises five in all
+GRACE_TO_SAVE = 8.0  # seconds for its checkpoint when the worker stops; Celery gives ten
 CURVE_POINTS = 400
 LOG_BYTES = 16_000
 CANCELLED, REFUSED = 3, 4  # exit codes of the child
@@ -124,11 +125,11 @@ class Child:
             reader.join(timeout=2)
         return self.lines(timeout=0.01)
 
-    def stop(self) -> None:
-        """Ask, wait for the checkpoint, then insist."""
+    def stop(self, grace: float) -> None:
+        """Ask, wait, then insist."""
         self._signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(GRACE)
+            self.process.wait(grace)
         self.kill()
 
     def kill(self) -> None:
@@ -230,7 +231,9 @@ def supervise(run: TrainingRun, child: Child, *, stopping: Callable[[], bool] = 
 
 
 def _stop(run: TrainingRun, child: Child, news: News, ending: Ending) -> Outcome:
-    child.stop()
+    child.stop(GRACE if ending == "cancelled" else GRACE_TO_SAVE)
+    for line in child.lines(timeout=0.01):
+        news.take(line)
     runs.report(run, **news.columns())
     return Outcome(ending)
 
