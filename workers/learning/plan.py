@@ -13,7 +13,7 @@ Rng = np.random.Generator
 # (vectors, scores or None, labelled vectors, n, rng) -> rows, best first
 Strategy = Callable[[Floats, Floats | None, Floats, int, Rng], NDArray[np.int64]]
 
-LOOK_BEYOND = 1.25  # chosen in excess, because near-duplicates fall away
+LOOK_BEYOND = (1.25, 4, 12)  # times as many are chosen as wanted, because near-duplicates fall away
 
 
 def plan(
@@ -50,9 +50,13 @@ def plan(
     is_random = np.diff(np.floor(turns * random_share + 1e-9)) > 0
     view = vectors if len(rows) == len(vectors) else cast(Floats, _Rows(vectors, rows))
     wanted = int((~is_random).sum())
-    # a few more than wanted, because near-duplicates fall behind
-    order = STRATEGIES[strategy](view, scores, labelled_vectors, min(len(rows), int(wanted * LOOK_BEYOND) + 1), rng)
-    chosen = _without_twins(view, order)[:wanted]
+    for excess in LOOK_BEYOND:
+        order = STRATEGIES[strategy](view, scores, labelled_vectors, min(len(rows), int(wanted * excess) + 1), rng)
+        chosen = sampling.collapse_near_duplicates(view, order)
+        if len(chosen) >= wanted or len(order) == len(rows):
+            break
+    # the twins of an earlier one are used when nothing else is left
+    chosen = np.concatenate([chosen, order[~np.isin(order, chosen)]])[:wanted]
     drawn = _drawn(len(rows), chosen, n - len(chosen), rng)
     return _interleave(rows, chosen, drawn, is_random, scores)
 
@@ -61,12 +65,6 @@ def _scores(probs: Floats | None, margins: Floats | None, rows: NDArray[np.int64
     """Uncertainty 1 − margin of each open row."""
     unsure = sampling.margin(probs) if margins is None and probs is not None else 1 - np.asarray(margins)
     return unsure if whole else unsure[rows]
-
-
-def _without_twins(vectors: Floats, order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Near-duplicates of an earlier one go to the end, to be used only when nothing else is left."""
-    kept = sampling.collapse_near_duplicates(vectors, order)
-    return np.concatenate([kept, order[~np.isin(order, kept)]])
 
 
 class _Rows:

@@ -5,10 +5,10 @@ from workers.learning import heads, lbfgs
 from workers.learning.types import LearningError
 
 
-def blobs(n: int, k: int, d: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def blobs(n: int, k: int, d: int, seed: int = 0, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     y = rng.integers(0, k, n)
-    x = rng.normal(size=(k, d))[y] + rng.normal(size=(n, d))
+    x = rng.normal(size=(k, d))[y] + noise * rng.normal(size=(n, d))
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32), y
 
 
@@ -130,8 +130,13 @@ def test_few_examples_hardly_move_the_temperature():
     assert heads.fit_temperature(logits, y) < 1.2
 
 
+def test_a_set_without_mistakes_does_not_ask_for_certainty():
+    logits = np.eye(4)[np.arange(400) % 4] * 6.0
+    assert heads.fit_temperature(logits, np.arange(400) % 4) > 0.4
+
+
 def test_cross_fitted_temperature_lowers_the_loss_on_fresh_items():
-    x, y = blobs(1_200, 6, 24)
+    x, y = blobs(1_200, 6, 24, noise=2.0)
     head = heads.fit(x[:400], y[:400], n_classes=6, c=300)
     t = heads.temperature(x[:400], y[:400], n_classes=6, c=300, rng=np.random.default_rng(0))
 
