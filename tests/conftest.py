@@ -77,7 +77,7 @@ def client_of() -> ClientOf:
 
     def signed_in(user: User) -> Client:
         client = Client()
-        client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user, "apps.accounts.backend.EmailBackend")
         return client
 
     return signed_in

@@ -111,6 +111,6 @@ def test_last_use_is_written_at_most_once_a_minute(bob: User, client: Client) ->
 
 def test_a_browser_session_on_the_api_still_needs_its_csrf_token(bob: User) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(bob, "apps.accounts.backend.EmailBackend")
     response = client.patch("/api/v1/projects/bank/", {"name": "x"}, content_type="application/json")
     assert response.status_code == 403

@@ -124,7 +124,7 @@ def sessions(server: Product, people: int, each: int) -> list[Session]:
     made = []
     for user in users:
         client = Client()
-        client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user, "apps.accounts.backend.EmailBackend")
         made.append(Session(server.url, client.cookies["session"].value, each, labels))
     return made
 

@@ -15,7 +15,7 @@ from apps.projects.forms import AcceptForm
 from apps.projects.models import Invitation
 from apps.projects.services import invitations
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "apps.accounts.backend.EmailBackend"
 
 
 @never_cache
