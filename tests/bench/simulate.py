@@ -104,7 +104,7 @@ def set_up(api: Api, args: argparse.Namespace, names: list[str]) -> tuple[str, d
 def import_all(api: Api, slug: str, pool: list[tuple[str, str]], test: list[tuple[str, str]]) -> None:
     with tempfile.NamedTemporaryFile("w+", suffix=".jsonl", encoding="utf-8") as file:
         for i, (text, _hidden) in enumerate(pool):
-            file.write(json.dumps({"id": f"pool-{i}", "text": text, "split": "pool"}) + "\n")
+            file.write(json.dumps({"id": f"pool-{i}", "text": text, "split": "pool", "label": ""}) + "\n")
         for i, (text, label) in enumerate(test):
             file.write(json.dumps({"id": f"test-{i}", "text": text, "split": "holdout", "label": label}) + "\n")
         file.seek(0)
