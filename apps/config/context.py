@@ -57,7 +57,7 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
         gettext_lazy("Content"),
         "content",
         Capability.MANAGE,
-        frozenset({"import_detail", "import_rejected", "export"}),
+        frozenset({"import_detail", "import_rejected"}),
     ),
     (
         "train",
@@ -66,6 +66,7 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
         Capability.MANAGE,
         frozenset({"run", "version", "version_compare", "flips"}),
     ),
+    ("export", gettext_lazy("Export"), "export", Capability.REVIEW, frozenset()),
     ("project_labels", gettext_lazy("Labels"), "labels", Capability.MANAGE, frozenset()),
     ("project_members", gettext_lazy("People"), "people", Capability.MANAGE, frozenset()),
     ("project_settings", gettext_lazy("Settings"), "settings", Capability.MANAGE, frozenset()),

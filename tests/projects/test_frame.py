@@ -36,3 +36,9 @@ def test_base_carries_no_inline_script_and_no_style_attribute(alice: User, clien
     assert "<script>" not in page
     assert " style=" not in page
     assert "hx-on" not in page
+
+
+def test_a_reviewer_finds_the_export_but_not_the_imports(rita: User, client_of: ClientOf) -> None:
+    page = client_of(rita).get("/p/bank/").content.decode()
+    assert 'href="/p/bank/export/"' in page
+    assert 'href="/p/bank/content/"' not in page
