@@ -13,7 +13,15 @@ from pathlib import Path
 import psutil
 
 BASE = Path(__file__).resolve().parents[2]
-OURS = ("MARGINALIA_TESTS", "MARGINALIA_HOME", "DATABASE_URL", "BROKER_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE")
+OURS = (
+    "MARGINALIA_TESTS",
+    "MARGINALIA_HOME",
+    "DATABASE_URL",
+    "BROKER_URL",
+    "SECRET_KEY",
+    "DJANGO_SETTINGS_MODULE",
+    "DJANGO_ALLOW_ASYNC_UNSAFE",  # of the browser tests in the same session
+)
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ before it moves a place. Leases run on the database's clock.
 
 import json
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -58,8 +59,9 @@ WITH held AS (
 SELECT m.id, m.task_id, m.token, m.claimed_at, m.expires_at, m.shown,
        t.item_id, t.split, t.reason, t.score, t.rank, t.wanted,
        i.external_id, i.text, i.language, i.subject, i.meta, i.created_at,
-       (SELECT count(*) FROM taken) - (SELECT count(*) FROM leased)
-FROM mine m JOIN annotation_task t ON t.id = m.task_id JOIN content_item i ON i.id = t.item_id
+       lost.places
+FROM (SELECT (SELECT count(*) FROM taken) - (SELECT count(*) FROM leased) AS places) lost
+LEFT JOIN (mine m JOIN annotation_task t ON t.id = m.task_id JOIN content_item i ON i.id = t.item_id) ON true
 ORDER BY m.claimed_at, t.rank
 """
 _CLAIM_FREE = _CLAIM.format(waiting="SKIP LOCKED")
@@ -120,12 +122,19 @@ def claim(project: Project, user: User, *, ahead: int = AHEAD) -> list[Lease]:
 def claim_within(project: Project, user: User, ahead: int = AHEAD) -> list[Lease]:
     """The same inside a transaction that already runs."""
     values = {"project": project.pk, "user": user.pk, "lease": project.lease_seconds, "ahead": ahead}
-    found = rows(_CLAIM_FREE, values)
+    found = _held_and_taken(_CLAIM_FREE, values)
     if not found and first(_ANY_FOR_ME, values):
-        found = rows(_CLAIM_WAITING, values)  # all that is left was locked for an instant: better late than nothing
-    if found and found[0][-1]:
-        raise Again  # a second tab of the same person took the same task in between
+        # all that is left was locked for an instant: better late than nothing
+        found = _held_and_taken(_CLAIM_WAITING, values)
     return [_lease(row, project, user) for row in found]
+
+
+def _held_and_taken(statement: str, values: dict[str, Any]) -> list[Row]:
+    """The leases. One row comes also when there are none: it says whether a place was taken without a lease."""
+    found = rows(statement, values)
+    if found[0][-1]:
+        raise Again  # a second tab of the same person took the same task in between
+    return [row for row in found if row[0] is not None]
 
 
 _claim = in_one_transaction(claim_within)
