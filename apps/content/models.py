@@ -66,7 +66,7 @@ class Item(models.Model):
     language = models.CharField(max_length=10, blank=True)
     subject = models.CharField(max_length=200, blank=True)  # pseudonym of whom the text is about or from
     meta = models.JSONField(default=dict)
-    # provenance only, and jobs are never deleted: checking it row by row was a quarter of an import
+    # provenance only, and jobs are never deleted: not worth a check for every row of an import
     source = models.ForeignKey(
         ImportJob, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
     )
