@@ -16,7 +16,7 @@ from apps.annotation.models import Lease, Task
 from apps.learning import vectors
 from apps.projects.models import Project
 from workers.learning import heads
-from workers.learning.plan import plan
+from workers.learning.sampling import plan
 from workers.learning.types import Choice
 
 Ids = NDArray[np.int64]

@@ -177,7 +177,7 @@ import sys, time
 import django
 django.setup()
 from apps.learning import runs
-from workers.learning.ngrams import CharNgrams
+from workers.learning.encoders.ngrams import CharNgrams
 fast = CharNgrams.encode
 def slow(self, texts, **given):
     time.sleep(0.2)

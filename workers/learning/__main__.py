@@ -10,9 +10,9 @@ import numpy as np
 
 from . import encoders, heads, job, tables
 from .evaluate import evaluate
-from .plan import STRATEGIES, plan
 from .predict import Predictor
 from .publish import Recipe, publish
+from .sampling import STRATEGIES, plan
 from .types import Example, LearningError
 
 

@@ -5,6 +5,7 @@ its weights. A folder is written under a temporary name, synced and renamed, so 
 old one untouched. Nothing is ever pickled.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,8 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .backbone import file_sha256
-from .types import LearningError
+from .types import LearningError, Task
 
 MANIFEST = "manifest.json"
 WEIGHTS = "model.safetensors"
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    kind: str  # "head" or "transformer"
+    kind: str  # "head", "transformer" …
     encoder: str
     encoder_digest: str
     label_order: list[list[Any]]  # [[id, name], …] in the order of the probabilities
@@ -32,6 +32,8 @@ class Manifest:
     metrics: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # name below the folder -> SHA-256
     format: int = FORMAT
+    task: Task = "single"
+    thresholds: list[float] = field(default_factory=list)  # multi: a label is said from this probability on
 
     @property
     def digest(self) -> str:
@@ -131,3 +133,8 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

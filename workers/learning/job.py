@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .publish import Recipe, publish
-from .types import Cancelled, Example, LearningError
+from .types import Cancelled, Example, LearningError, Span
 
 DONE, FAILED, STOPPED, REFUSED = 0, 1, 3, 4
 HEARTBEAT = 4.0  # seconds without a line before the last progress is told again
@@ -99,6 +99,7 @@ def recipe_of(job: dict[str, Any]) -> Recipe:
             config=job.get("config") or {},
             device=job.get("device") or "auto",
             snapshot_hash=job.get("snapshot_hash", ""),
+            task=job.get("task") or "single",
         )
     except KeyError as error:
         raise LearningError(f"The job does not say its {error.args[0]}.") from error
@@ -108,9 +109,21 @@ def read_examples(path: Path) -> list[Example]:
     try:
         with path.open(encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines if line.strip()]
-        return [Example(int(row["id"]), str(row["text"]), row["label"]) for row in rows]
+        return [_example(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LearningError("The examples of the job cannot be read.") from error
+
+
+def _example(row: dict[str, Any]) -> Example:
+    """A line {"id", "text"} with "label": index, "labels": [index …] or "spans": [[start, end, index] …]."""
+    labels, spans = row.get("labels"), row.get("spans")
+    return Example(
+        int(row["id"]),
+        str(row["text"]),
+        row.get("label"),
+        None if labels is None else tuple(sorted(int(label) for label in labels)),
+        None if spans is None else tuple(sorted(Span(int(s), int(e), int(label)) for s, e, label in spans)),
+    )
 
 
 def _vectors(folder: Path) -> Any:

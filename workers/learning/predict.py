@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from . import checkpoint, encoders, heads
 from .checkpoint import WEIGHTS, Manifest
-from .classifier import Classifier
+from .finetune.classifier import Classifier
 from .types import Floats, LearningError, Progress
 
 

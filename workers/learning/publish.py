@@ -10,7 +10,7 @@ import numpy as np
 from . import checkpoint, encoders, heads
 from .checkpoint import WEIGHTS, Manifest
 from .finetune import Config, OnEvent, finetune
-from .types import Cancelled, Example, Floats, LearningError
+from .types import Cancelled, Example, Floats, LearningError, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Recipe:
     config: dict[str, Any] = field(default_factory=dict)
     device: str = "auto"
     snapshot_hash: str = ""
+    task: Task = "single"
 
     def check(self, examples: Sequence[Example]) -> None:
         """Refuse in words what cannot be learnt, before any work."""
@@ -114,6 +115,7 @@ def _manifest(recipe: Recipe, config: dict[str, Any], metrics: dict[str, Any]) -
         label_order=recipe.label_order,
         seed=recipe.seed,
         snapshot_hash=recipe.snapshot_hash,
+        task=recipe.task,
         config=config,
         metrics=metrics,
     )

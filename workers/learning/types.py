@@ -23,11 +23,27 @@ class Cancelled(Exception):
     """Somebody asked the work to stop; the last checkpoint is on disk."""
 
 
+Task = Literal["single", "multi", "spans"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """text[start:end] carries the label. Code points, end exclusive."""
+
+    start: int
+    end: int
+    label: int  # index into the label order
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
+    """One text and its truth; the task says which of the three is read. Labels are indexes into the label order."""
+
     id: int
     text: str
-    label: int | None  # index into the label order, not a database id
+    label: int | None = None  # single
+    labels: tuple[int, ...] | None = None  # multi: ascending; () means that none fits
+    spans: tuple[Span, ...] | None = None  # spans: in order of start
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.learning import backbone
+from workers.learning.encoders import backbone
 from workers.learning.types import Example
 
 DEMO = Path(__file__).parents[3] / "apps" / "config" / "demo" / "banking77.csv"

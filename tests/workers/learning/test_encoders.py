@@ -4,7 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from workers.learning import backbone, encoders, heads
+from workers.learning import encoders, heads
+from workers.learning.encoders import backbone, transformer
 from workers.learning.types import LearningError
 
 
@@ -15,7 +16,7 @@ def minilm() -> encoders.Encoder:
 
 def test_naming_an_encoder_costs_no_torch():
     code = (
-        "import sys; from workers.learning import encoders, heads, plan, evaluate, checkpoint;"
+        "import sys; from workers.learning import encoders, heads, sampling, evaluate, checkpoint;"
         "print(encoders.digest('minilm-l6'), encoders.dimension('minilm-l6'), 'torch' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -92,7 +93,7 @@ def test_an_encoder_that_is_nowhere_is_refused_in_words(monkeypatch):
 
 def test_batches_hold_every_text_once_and_keep_the_budget():
     lengths = [int(v) for v in np.random.default_rng(0).integers(1, 50, 300)] + [900]
-    batches = list(encoders.batches_by_tokens(lengths, 256))
+    batches = list(transformer.batches_by_tokens(lengths, 256))
     assert sorted(i for batch in batches for i in batch) == list(range(301))
     assert all(len(b) == 1 or max(lengths[i] for i in b) * len(b) <= 256 for b in batches)
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from workers.learning import evaluate as ev
+from workers.learning.evaluate import metrics as ev
 from workers.learning.types import LearningError
 
 

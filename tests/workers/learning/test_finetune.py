@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workers.learning import finetune as ft
 from workers.learning import heads
 from workers.learning.checkpoint import verify
-from workers.learning.classifier import Classifier
+from workers.learning.finetune import loop as ft
+from workers.learning.finetune.classifier import Classifier
 from workers.learning.predict import Predictor
 from workers.learning.publish import Recipe, publish
 from workers.learning.types import Cancelled, Example, LearningError

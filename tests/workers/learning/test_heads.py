@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from workers.learning import heads, lbfgs
+from workers.learning import heads
+from workers.learning.heads import lbfgs, multinomial
 from workers.learning.types import LearningError
 
 
@@ -82,7 +83,7 @@ def test_a_warm_start_from_five_labels_ago_takes_fewer_steps(monkeypatch):
         steps.append(found.steps)
         return found
 
-    monkeypatch.setattr(heads, "minimise", counted)
+    monkeypatch.setattr(multinomial, "minimise", counted)
     before = heads.fit(x[:-5], y[:-5], n_classes=4)
     heads.fit(x, y, n_classes=4)
     heads.fit(x, y, n_classes=4, warm=before)
@@ -96,7 +97,7 @@ def test_a_warm_start_of_another_shape_is_ignored():
 
 
 def test_a_glance_agrees_with_the_whole_table():
-    x, y = blobs(heads.CHUNK + 7, 5, 8)
+    x, y = blobs(multinomial.CHUNK + 7, 5, 8)
     head = heads.calibrated(heads.fit(x[:200], y[:200], n_classes=5), 1.7)
     label, best, gap = head.glance(x)
     p = np.sort(head.probabilities(x), axis=1)

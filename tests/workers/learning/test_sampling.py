@@ -3,8 +3,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from workers.learning import kmeans, sampling
-from workers.learning.plan import STRATEGIES, plan
+from workers.learning.sampling import kmeans
+from workers.learning.sampling import scores as sampling
+from workers.learning.sampling.plan import STRATEGIES, plan
 from workers.learning.types import LearningError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 
-from .types import ClassMetrics, Floats, Interval, Ints, LearningError, Metrics, Verdict, VerdictKind
+from ..types import ClassMetrics, Floats, Interval, Ints, LearningError, Metrics, Verdict, VerdictKind
 
 BINS = 15  # of confidence, as in Guo et al. 2017
 BOOTSTRAPS = 400

@@ -6,8 +6,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import sampling
-from .types import Choice, Floats, Ints, LearningError, Reason
+from ..types import Choice, Floats, Ints, LearningError, Reason
+from . import scores as sampling
 
 Rng = np.random.Generator
 # (vectors, scores or None, labelled vectors, n, rng) -> rows, best first

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..types import Floats, Ints, LearningError
 from .lbfgs import minimise
-from .types import Floats, Ints, LearningError
 
 CHUNK = 8_192  # rows scored at once: 77 classes × 8,192 × 4 bytes stay near the cache
 ABSENT_GAP = 6.0  # how far below every logit seen in training a class without examples is put, in nats

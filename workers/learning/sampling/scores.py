@@ -6,8 +6,8 @@ Everything works on arrays and returns row numbers; `rng` is always an argument;
 import numpy as np
 from numpy.typing import NDArray
 
+from ..types import Floats
 from .kmeans import kmeans
-from .types import Floats
 
 Rng = np.random.Generator
 Rows = NDArray[np.int64]

@@ -9,10 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .backbone import file_sha256
-from .checkpoint import write_synced
+from ..checkpoint import file_sha256, write_synced
+from ..types import LearningError
 from .classifier import Classifier
-from .types import LearningError
 
 if TYPE_CHECKING:
     import torch

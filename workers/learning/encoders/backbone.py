@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .types import LearningError
+from ..checkpoint import file_sha256
+from ..types import LearningError
 
 if TYPE_CHECKING:
     import torch
@@ -68,11 +69,6 @@ def fingerprint(name: str) -> str:
         if (found.folder / file).exists():
             parts[file] = file_sha256(found.folder / file)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def open_model(name: str) -> tuple[Any, Any]:

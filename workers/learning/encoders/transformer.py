@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..types import LearningError, Progress
 from . import backbone, ngrams
 from .backbone import MINILM
-from .types import LearningError, Progress
 
 CHAR_NGRAMS = "char-ngrams"
 DEFAULT = MINILM

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import backbone
-from .encoders import BATCH_TOKENS, batches_by_tokens, pad, resolve_device
-from .heads import Head
-from .types import LearningError, Progress
+from ..encoders import backbone
+from ..encoders.transformer import BATCH_TOKENS, batches_by_tokens, pad, resolve_device
+from ..heads import Head
+from ..types import LearningError, Progress
 
 if TYPE_CHECKING:
     import torch

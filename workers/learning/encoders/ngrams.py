@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Progress
+from ..types import Progress
 
 DIMENSION = 512
 BUCKETS = 2**18

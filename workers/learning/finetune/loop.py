@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from . import heads, state
+from .. import heads
+from ..encoders import digest
+from ..types import Cancelled, Example, LearningError
+from . import state
 from .classifier import Classifier
-from .encoders import digest
-from .types import Cancelled, Example, LearningError
 
 Event = dict[str, Any]
 OnEvent = Callable[[Event], None]

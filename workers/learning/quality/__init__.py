@@ -1,0 +1,1 @@
+"""The quality of labels: agreement, consensus, label errors."""
