@@ -1,6 +1,6 @@
 """Training runs: asked for by people, claimed by one worker at a time, written to only under the newest attempt."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -39,6 +39,8 @@ class Wish:
     epochs: int | None = None
     learning_rate: float | None = None
     leave_out: bool = False  # labels without an example
+    config: dict[str, Any] = field(default_factory=dict)  # what differs from the defaults: epochs, trials …
+    sources: tuple[ModelVersion, ...] = ()  # versions to go on from, to make smaller, to join
 
 
 @dataclass(frozen=True, slots=True)
