@@ -54,7 +54,7 @@ def test_a_text_known_from_another_project_is_not_encoded_again(project: Project
     seen: list[str] = []
     encode = runs._encoder("char-ngrams", _digest()).__class__.encode
     monkeypatch.setattr(
-        "workers.learning.ngrams.CharNgrams.encode",
+        "workers.learning.encoders.ngrams.CharNgrams.encode",
         lambda self, texts, **kw: (seen.extend(texts), encode(self, texts))[1],
     )
     runs.encode(other.pk)
