@@ -9,7 +9,8 @@ import numpy as np
 
 from . import checkpoint, encoders, heads
 from .checkpoint import WEIGHTS, Manifest
-from .finetune import Config, OnEvent, finetune
+from .finetune import Config, OnEvent
+from .finetune.loop import finetune
 from .types import Cancelled, Example, Floats, LearningError, Task
 
 

@@ -170,7 +170,7 @@ def test_the_rate_rises_then_falls_to_zero():
 
 
 @pytest.mark.parametrize(
-    ("config", "word"), [({"epoch": 3}, "Unknown"), ({"epochs": 0}, "positive"), ({"dev_share": 0.9}, "one half")]
+    ("config", "word"), [({"epoch": 3}, "Unknown"), ({"epochs": 0}, "between 1"), ({"dev_share": 0.9}, "0.499")]
 )
 def test_impossible_settings_are_refused_in_words(config, word):
     with pytest.raises(LearningError, match=word):

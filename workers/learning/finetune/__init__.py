@@ -1,5 +1,8 @@
-"""Training of transformers: one loop, three kinds of task, several methods."""
+"""Training of transformers: one loop, three kinds of task, several methods.
 
-from .loop import Config, OnEvent, finetune
+What the web side reads (`config`, `defaults`) is free of torch; training itself starts at `loop.finetune`.
+"""
 
-__all__ = ["Config", "OnEvent", "finetune"]
+from .config import Config, OnEvent
+
+__all__ = ["Config", "OnEvent"]

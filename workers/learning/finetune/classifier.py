@@ -45,6 +45,11 @@ class Classifier:
         length = min(max_length or spec.max_length, spec.max_length)
         return cls(model, tokenizer, n_classes=n_classes, pooling=spec.pooling, max_length=length)
 
+    def wrap(self, encoder: Any) -> None:
+        """Put an encoder with adapters, or a merged one, in the place of the present one."""
+        self.encoder = encoder
+        self.modules["encoder"] = encoder
+
     def start_from(self, head: Head) -> None:
         import torch
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +19,10 @@ from ..encoders import digest
 from ..types import Cancelled, Example, LearningError
 from . import state
 from .classifier import Classifier
+from .config import ADAPTERS, Config, OnEvent
 
-Event = dict[str, Any]
-OnEvent = Callable[[Event], None]
 MIN_FOR_DEV = 50  # below this every example is needed for training
 MEGA = 16  # batches are cut from shuffled stretches of this many batches, sorted by length inside
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    epochs: int = 8  # most of them; early stopping ends sooner
-    learning_rate: float = 1e-4  # peak, after warm-up
-    head_learning_rate: float = 1e-2  # the linear layer works on unit vectors and needs larger steps
-    batch_size: int = 32
-    warmup: float = 0.1  # share of all steps
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    label_smoothing: float = 0.0
-    patience: int = 2  # epochs without a better dev loss
-    dev_share: float = 0.1
-    max_length: int = 128  # tokens
-    start_c: float = 30.0  # of the head that the linear layer starts from; 0 starts from chance
-    train_embeddings: bool = False  # word vectors of unseen words would only decay; frozen they also halve the state
-    checkpoint_seconds: float = 30.0
-    threads: int | None = None
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> "Config":
-        """From a form or a job file. Unknown names and impossible values are refused in words."""
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise LearningError(f"Unknown training settings: {', '.join(unknown)}.")
-        config = cls(**values)
-        if config.epochs < 1 or config.batch_size < 1 or not config.learning_rate > 0:
-            raise LearningError("Epochs, batch size and learning rate must be positive.")
-        if not 0 <= config.dev_share < 0.5:
-            raise LearningError("The share cut off for early stopping must lie below one half.")
-        return config
 
 
 @dataclass(slots=True)
@@ -97,7 +64,15 @@ def finetune(
     if not train:
         raise LearningError("There is no labelled item to learn from yet.")
     torch.manual_seed(seed)  # dropout and a fresh linear layer
-    model = Classifier.from_encoder(encoder, n_classes=n_classes, max_length=config.max_length).to(device)
+    model = Classifier.from_encoder(encoder, n_classes=n_classes, max_length=config.max_length or None).to(device)
+    if config.method == "setfit":
+        from . import contrastive
+
+        contrastive.pretrain(model, train, config, seed=seed, should_stop=should_stop, on_event=on_event)
+    if config.method in ADAPTERS:
+        from . import adapters
+
+        model.wrap(adapters.attach(model.encoder, config))
     tokens, labels = model.tokenise([e.text for e in train]), [_label(e) for e in train]
     dev_tokens, dev_labels = model.tokenise([e.text for e in dev]), np.array([_label(e) for e in dev], dtype=np.int64)
 
@@ -141,6 +116,8 @@ def finetune(
     if dev:
         store.load_best(model)
         model.temperature = heads.fit_temperature(model.predict_logits(dev_tokens).astype(np.float64), dev_labels)
+    if config.method in ADAPTERS:
+        model.wrap(adapters.merge(model.encoder))
     metrics = {
         "n_train": len(train),
         "n_dev": len(dev),
