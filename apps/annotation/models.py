@@ -13,17 +13,29 @@ from apps.registry.models import ModelVersion
 
 
 class Prediction(models.Model):
-    """Immutable. One item under one version, the full probability vector in that version's label order."""
+    """Immutable. One item under one version.
+
+    Single and multi: the full probability vector in that version's label order, `label` the likeliest. Spans: `value`
+    is {"spans": [{"start", "end", "label", "score"}]}, `confidence` the length-normalised likelihood of the reading,
+    `margin` the mean margin of its least sure tokens.
+    """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="predictions")
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
-    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")  # the likeliest
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
     confidence = models.FloatField()
     margin = models.FloatField()  # likeliest minus second likeliest
-    probabilities = HalfVectorField()
+    probabilities = HalfVectorField(null=True)
+    value = models.JSONField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["version", "item"], name="prediction_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "item"], name="prediction_once"),
+            models.CheckConstraint(
+                condition=Q(probabilities__isnull=False, label__isnull=False) | Q(value__isnull=False),
+                name="prediction_says_something",
+            ),
+        ]
 
 
 class Task(models.Model):
@@ -155,12 +167,15 @@ class Resolution(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     split = models.CharField(max_length=8, choices=Split.choices)
     label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
-    value = models.JSONField(null=True)
+    value = models.JSONField(null=True)  # multi {"labels": [id …]}, spans {"spans": [{start, end, label, quote} …]}
     how = models.CharField(max_length=12, choices=How.choices)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(label=None) | Q(value=None), name="resolution_label_or_value"),
+        ]
         indexes = [
             models.Index(fields=["project", "item"], name="resolution_page"),
             models.Index(fields=["project", "changed_at"], name="resolution_changes"),

@@ -93,6 +93,7 @@ class GivenLabel(models.Model):
     label = models.CharField(max_length=120, blank=True)
     predicted = models.CharField(max_length=120, blank=True)
     score = models.FloatField(null=True)
+    value = models.JSONField(null=True)  # {"labels": [name …]} or {"spans": [{"start", "end", "label", "quote"} …]}
 
 
 class Vector(models.Model):

@@ -19,6 +19,8 @@ class Encoding(models.Model):
     total = models.BigIntegerField(default=0)
     done = models.BigIntegerField(default=0)
     rate = models.FloatField(null=True)  # texts a second, smoothed
+    runtime = models.CharField(max_length=16, blank=True)  # what computes them: onnx-int8, onnx-fp32, torch …
+    parity = models.TextField(blank=True)  # a sentence: how its answers compare with the plain model's on this host
     error = models.TextField(blank=True)
     attempt = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True)  # set while a worker is at it
@@ -26,7 +28,10 @@ class Encoding(models.Model):
 
 
 class LiveHead(models.Model):
-    """Frozen encoder + linear head, refitted after every few labels. Orders the queue, fills suggestions."""
+    """Frozen encoder + linear head, refitted after every few labels. Orders the queue, fills suggestions.
+
+    A project of spans has no head; its row says what the queue was last ordered from all the same.
+    """
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
     revision = models.PositiveIntegerField(default=0)
@@ -39,15 +44,20 @@ class LiveHead(models.Model):
     seconds = models.FloatField(null=True)  # of the last refresh, end to end
     seen_through = models.BigIntegerField(default=0)  # the pool it chose from: items up to here
     timing = models.JSONField(default=dict)  # seconds by step of the last refresh
+    stability = models.JSONField(default=dict)  # how its answers on fixed pool items moved; services/stopping.py
 
 
 class CurvePoint(models.Model):
-    """Live head on the labelled hold-out after a refit; what the learning curve draws."""
+    """Live head on the labelled hold-out after a refit; what the learning curve draws.
+
+    `accuracy` is the share of right answers; for several labels a text the micro-F1, as `measure` says.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     revision = models.PositiveIntegerField()
     n_labels = models.PositiveIntegerField()
     n_holdout = models.PositiveIntegerField()
+    measure = models.CharField(max_length=16, default="accuracy")
     accuracy = models.FloatField()
     low = models.FloatField()
     high = models.FloatField()
@@ -70,8 +80,25 @@ class CurvePoint(models.Model):
         return f"{100 * self.high:.1f}"
 
 
+class SamplingRound(models.Model):
+    """One choice of what people see next: which strategy chose how many, and from what state of knowledge."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    revision = models.PositiveIntegerField()  # of the live head that it belongs to
+    strategy = models.CharField(max_length=30)
+    n = models.PositiveIntegerField()
+    reasons = models.JSONField(default=dict)  # reason -> how many of the n
+    labels_so_far = models.PositiveIntegerField()
+    pool = models.PositiveIntegerField()  # items that could have been chosen
+    seconds = models.FloatField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "revision"], name="sampling_round_once")]
+
+
 class Snapshot(models.Model):
-    """The resolutions a run was trained on, frozen. `hash` covers (text hash, label name) in item order."""
+    """The resolutions a run was trained on, frozen. `hash` covers (text hash, truth) in item order."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="snapshots")
     hash = models.CharField(max_length=64)
@@ -85,16 +112,29 @@ class SnapshotRow(models.Model):
     snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="rows")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+")
     split = models.CharField(max_length=8, default="pool")
-    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    value = models.JSONField(null=True)  # truths of the other task kinds, as in Resolution
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["snapshot", "item"], name="snapshot_item_once"),
+            models.CheckConstraint(
+                condition=Q(label__isnull=False) ^ Q(value__isnull=False), name="snapshot_label_or_value"
+            ),
             models.CheckConstraint(condition=Q(split="pool"), name="snapshot_never_holdout"),
         ]
 
 
 class TrainingRun(models.Model):
+    class Kind(models.TextChoices):
+        HEAD = "head", _("Published head")
+        TRANSFORMER = "transformer", _("Fine-tuned transformer")
+        SEARCH = "search", _("Search for the best settings")
+        ONNX = "onnx", _("Export to ONNX")
+        PRUNE = "prune", _("Pruning")
+        DISTIL = "distil", _("Distillation")
+        ENSEMBLE = "ensemble", _("Ensemble of versions")
+
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
         RUNNING = "running", _("running")
@@ -105,14 +145,14 @@ class TrainingRun(models.Model):
         REFUSED = "refused", _("refused")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
-    kind = models.CharField(max_length=16, choices=ModelVersion.Kind.choices)
-    config = models.JSONField(default=dict)  # encoder, epochs, learning rate …, as resolved
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    config = models.JSONField(default=dict)  # encoder, labels, parents (version numbers), options …, as resolved
     seed = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)  # the fence
     heartbeat_at = models.DateTimeField(null=True)
     progress = models.FloatField(default=0)  # 0..1
-    curve = models.JSONField(default=list)  # [{"step", "epoch", "loss", "dev_accuracy"?} …]
+    curve = models.JSONField(default=list)  # [{"step", "epoch", "loss", "lr"?, "dev_accuracy"?, "dev"? {…}} …]
     log_tail = models.TextField(blank=True)
     error = models.TextField(blank=True)  # a sentence
     snapshot = models.ForeignKey(Snapshot, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -123,6 +163,7 @@ class TrainingRun(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     LIVE = (State.QUEUED, State.RUNNING, State.CANCELLING)
+    DERIVED = (Kind.ONNX, Kind.PRUNE, Kind.DISTIL, Kind.ENSEMBLE)  # made of versions that are there already
 
     class Meta:
         constraints = [
@@ -132,6 +173,21 @@ class TrainingRun(models.Model):
                 name="run_one_live_per_project",
             ),
         ]
+
+
+class SearchTrial(models.Model):
+    """One attempt of a search for the best settings."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="trials")
+    number = models.PositiveIntegerField()
+    params = models.JSONField(default=dict)
+    value = models.FloatField(null=True)  # the metric on the run's dev part
+    state = models.CharField(max_length=16)  # running, complete, pruned, failed
+    seconds = models.FloatField(null=True)
+    curve = models.JSONField(default=list)  # [[epoch, value] …]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="search_trial_once")]
 
 
 class Repredict(models.Model):
@@ -161,11 +217,15 @@ class Evaluation(models.Model):
 
 
 class Trainable(models.Model):
-    """A database view: the current truths that may be learned from. Hold-out items are not in it."""
+    """A database view: the current truths that may be learned from. Hold-out items are not in it.
+
+    Either `label` or `value` is there, by the project's task kind.
+    """
 
     item = models.OneToOneField(Item, on_delete=models.DO_NOTHING, primary_key=True, related_name="+")
     project = models.ForeignKey(Project, on_delete=models.DO_NOTHING, related_name="+")
-    label = models.ForeignKey(Label, on_delete=models.DO_NOTHING, related_name="+")
+    label = models.ForeignKey(Label, on_delete=models.DO_NOTHING, null=True, related_name="+")
+    value = models.JSONField(null=True)
     changed_at = models.DateTimeField()
     text_hash = models.BinaryField()
 

@@ -18,12 +18,39 @@ class LabelCount:
     n: int
 
 
+_COUNTS = {
+    Project.TaskKind.SINGLE: (
+        "SELECT label_id, count(*) FROM learning_trainable WHERE project_id = %s AND label_id IS NOT NULL GROUP BY 1"
+    ),
+    Project.TaskKind.MULTI: (
+        "SELECT label::bigint, count(*) FROM learning_trainable, jsonb_array_elements(value -> 'labels') label"
+        " WHERE project_id = %s GROUP BY 1"
+    ),
+    Project.TaskKind.SPANS: (
+        "SELECT (span ->> 'label')::bigint, count(*)"
+        " FROM learning_trainable, jsonb_array_elements(value -> 'spans') span WHERE project_id = %s GROUP BY 1"
+    ),
+}
+
+
 def label_counts(project: Project) -> list[LabelCount]:
-    """Active labels in their order, with how many examples each has to learn from."""
-    counted = Trainable.objects.filter(project=project).values_list("label_id").annotate(n=Count("item_id"))
-    found = dict(counted)
+    """Active labels in their order, with how many examples each has to learn from: texts, or marked spans."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS[Project.TaskKind(project.task_kind)], [project.pk])
+        found = dict(cursor.fetchall())
     active = Label.objects.filter(project=project, archived_at=None)
     return [LabelCount(label, found.get(label.pk, 0)) for label in active]
+
+
+def n_examples(project: Project) -> int:
+    """Texts with a truth that may be learned from; one with several labels, or with none of them, counts once."""
+    return Trainable.objects.filter(project=project).count()
+
+
+def some_texts(project: Project, most: int) -> list[str]:
+    """Texts that will be learned from, for a look at their length."""
+    rows = Trainable.objects.filter(project=project).order_by("item_id")
+    return list(rows.values_list("item__text", flat=True)[:most])
 
 
 def runs(project: Project) -> QuerySet[TrainingRun]:

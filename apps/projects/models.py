@@ -22,6 +22,12 @@ class Project(models.Model):
         MULTI = "multi", _("Several labels per text")
         SPANS = "spans", _("Labelled spans in the text")
 
+    class EncoderRuntime(models.TextChoices):
+        AUTO = "auto", _("the fastest that gives the same answers here")
+        TORCH = "torch", _("PyTorch")
+        ONNX_FP32 = "onnx-fp32", _("ONNX Runtime")
+        ONNX_INT8 = "onnx-int8", _("ONNX Runtime, 8-bit weights")
+
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=120)
     task_kind = models.CharField(_("task kind"), max_length=10, choices=TaskKind.choices, default=TaskKind.SINGLE)
@@ -29,9 +35,13 @@ class Project(models.Model):
     guidelines = models.TextField(_("guidelines"), blank=True)  # Markdown, sanitised when shown
     labels_closed = models.BooleanField(_("only known labels may be imported"), default=False)
     encoder = models.CharField(_("encoder"), max_length=300)  # minilm-l6, a Hugging Face id, or a path
+    encoder_runtime = models.CharField(
+        _("how vectors are computed"), max_length=10, choices=EncoderRuntime.choices, default=EncoderRuntime.AUTO
+    )
     seed = models.PositiveIntegerField(default=0)
 
     # how the queue is made (design, section 3)
+    strategy = models.CharField(_("sampling"), max_length=30, default="auto")  # or a name in sampling.STRATEGIES
     wanted = models.PositiveSmallIntegerField(
         _("people per item"), default=1, validators=[MinValueValidator(1), MaxValueValidator(20)]
     )

@@ -12,13 +12,17 @@ class ModelVersion(models.Model):
     class Kind(models.TextChoices):
         HEAD = "head", _("Published head")
         TRANSFORMER = "transformer", _("Fine-tuned transformer")
+        ONNX = "onnx", _("ONNX export")
+        ENSEMBLE = "ensemble", _("Ensemble of versions")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=Kind.choices)
     encoder = models.CharField(max_length=300)
     encoder_digest = models.CharField(max_length=64)
+    task = models.CharField(max_length=10, choices=Project.TaskKind.choices, default=Project.TaskKind.SINGLE)
     label_order = models.JSONField()  # [[label id, name], …] in the order of the probabilities
+    thresholds = models.JSONField(default=list)  # multi: a label is said from this probability on
     snapshot_hash = models.CharField(max_length=64)
     seed = models.PositiveIntegerField()
     config = models.JSONField()

@@ -1,6 +1,6 @@
 """Training runs: asked for by people, claimed by one worker at a time, written to only under the newest attempt."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -9,50 +9,31 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from apps.accounts.models import User
-from apps.common.errors import DomainError, InvalidInput
-from apps.learning import queries
+from apps.common.errors import DomainError
 from apps.learning.models import TrainingRun
-from apps.learning.queries import LabelCount
-from apps.learning.services import snapshots
+from apps.learning.services import snapshots, wishes
+from apps.learning.services.wishes import Kind, Wish
 from apps.projects.models import Project
-from apps.registry.models import ModelVersion
 
-Kind = ModelVersion.Kind
 State = TrainingRun.State
 
-LEAST_EXAMPLES = {Kind.HEAD: 10, Kind.TRANSFORMER: 40}
 STALE_AFTER = timedelta(seconds=30)  # three heartbeats missed
 RESEND_AFTER = timedelta(seconds=20)  # a queued run whose message may be lost; a second message does no harm
 ATTEMPTS = 3
-NAMED = 5  # labels named in a refusal before "and 12 more"
-CHAR_NGRAMS = "char-ngrams"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    kind: ModelVersion.Kind
-    encoder: str
-    seed: int = 0
-    epochs: int | None = None
-    learning_rate: float | None = None
-    leave_out: bool = False  # labels without an example
-    config: dict[str, Any] = field(default_factory=dict)  # what differs from the defaults: epochs, trials …
-    sources: tuple[ModelVersion, ...] = ()  # versions to go on from, to make smaller, to join
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    kind: ModelVersion.Kind
+    kind: TrainingRun.Kind
     epochs: int
     learning_rate: float
     why: str
 
 
 def advise(n_examples: int) -> Advice:
-    """What the form proposes for this many examples, and why."""
+    """What the form proposes for this many examples, and why. `wishes.suggestion` says more."""
     epochs = next(epochs for least, epochs in ((10_000, 3), (2_000, 5), (300, 8), (0, 12)) if n_examples >= least)
     values = {"n": n_examples, "epochs": epochs}
     if n_examples < 2_000:
@@ -76,70 +57,17 @@ def advise(n_examples: int) -> Advice:
 
 def create(project: Project, by: User, wish: Wish) -> TrainingRun:
     """Queue a run on the labels as they stand now, or refuse before any work is done."""
-    counts = queries.label_counts(project)
-    taught = _refuse_hopeless(project, counts, wish)
-    advice = advise(sum(count.n for count in taught))
-    config = {
-        "encoder": wish.encoder,
-        "epochs": wish.epochs or advice.epochs,
-        "learning_rate": wish.learning_rate or advice.learning_rate,
-        "left_out": [count.label.name for count in counts if not count.n],
-        "labels": [[count.label.pk, count.label.name] for count in taught],
-    }
+    plan = wishes.plan(project, wish)
     try:
         with transaction.atomic():
             # the row first: its constraint keeps a second run out before the snapshot is copied
-            run = TrainingRun.objects.create(project=project, kind=wish.kind, config=config, seed=wish.seed, by=by)
-            run.snapshot = snapshots.take(project, [count.label for count in taught])
-            run.save(update_fields=["snapshot"])
+            run = TrainingRun.objects.create(project=project, kind=wish.kind, config=plan.config, seed=wish.seed, by=by)
+            if plan.freezes:
+                run.snapshot = snapshots.take(project, plan.labels)
+                run.save(update_fields=["snapshot"])
             return run
     except IntegrityError as error:
-        raise _one_at_a_time() from error
-
-
-def _refuse_hopeless(project: Project, counts: list[LabelCount], wish: Wish) -> list[LabelCount]:
-    if project.task_kind != Project.TaskKind.SINGLE:
-        raise DomainError(_("Only projects with one label per text can be trained so far."))
-    if wish.kind == Kind.TRANSFORMER and wish.encoder == CHAR_NGRAMS:
-        raise InvalidInput(_("Character n-grams are no transformer: choose a published head."), field="encoder")
-    if queries.live_run(project):
-        raise _one_at_a_time()
-    taught = [count for count in counts if count.n]
-    if len(taught) < 2:
-        raise DomainError(
-            _("A model needs examples of at least two labels; so far %(n)d has some. Label more content first.")
-            % {"n": len(taught)}
-        )
-    n, least = sum(count.n for count in taught), LEAST_EXAMPLES[wish.kind]
-    if n < least:
-        raise DomainError(
-            _("%(kind)s needs at least %(least)d labelled examples; there are %(n)d. Label %(more)d more first.")
-            % {"kind": wish.kind.label, "least": least, "n": n, "more": least - n}
-        )
-    missing = [count.label.name for count in counts if not count.n]
-    if missing and not wish.leave_out:
-        raise InvalidInput(
-            ngettext(
-                "No example yet of %(names)s. Label one, or tick “leave these labels out”: the model will then "
-                "never answer with it.",
-                "No example yet of %(names)s. Label some, or tick “leave these labels out”: the model will then "
-                "never answer with them.",
-                len(missing),
-            )
-            % {"names": _enumerated(missing)},
-            field="leave_out",
-        )
-    return taught
-
-
-def _enumerated(names: list[str]) -> str:
-    shown = ", ".join(f"“{name}”" for name in names[:NAMED])
-    rest = len(names) - NAMED
-    return shown if rest <= 0 else _("%(names)s and %(rest)d more") % {"names": shown, "rest": rest}
-
-
-def _one_at_a_time() -> DomainError:
-    return DomainError(_("Another run of this project is still going. Wait for it or cancel it first."))
+        raise wishes.one_at_a_time() from error
 
 
 def cancel(run: TrainingRun) -> TrainingRun:
