@@ -11,6 +11,7 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 Progress = Callable[[int], None]  # how many texts are done
 
+MetricName = Literal["accuracy", "micro_f1", "strict_f1"]
 Reason = Literal["cold_start", "uncertain", "random"]
 VerdictKind = Literal["better", "worse", "not_worse", "cannot_tell"]
 
@@ -67,7 +68,7 @@ class ClassMetrics:
 class Headline:
     """The one figure that sums a model up, whatever its task."""
 
-    name: Literal["accuracy", "micro_f1", "strict_f1"]
+    name: MetricName
     value: float
     interval: Interval
 
@@ -213,7 +214,7 @@ class Verdict:
     high: float
     n: int
     more_needed: int | None  # further hold-out labels that would probably decide; None when decided or out of reach
-    metric: Literal["accuracy", "micro_f1", "strict_f1"] = "accuracy"
+    metric: MetricName = "accuracy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from workers.learning.evaluate import metrics as ev
+from workers.learning import evaluate as ev
+from workers.learning.evaluate import calibration
+from workers.learning.evaluate import verdict as judging
 from workers.learning.types import LearningError
 
 
@@ -66,10 +68,10 @@ def test_the_bootstrap_interval_holds_the_estimate_and_narrows_with_n():
 def test_a_calibrated_model_shows_the_error_of_its_sample_size_and_an_overconfident_one_more():
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.75, 1, 400)
-    null = ev.ece_null(confidence, rng)
+    null = calibration.ece_null(confidence, rng)
     assert 0.02 < null < 0.05
-    honest = ev.expected_calibration_error(confidence, rng.random(400) < confidence)
-    boasting = ev.expected_calibration_error(confidence, rng.random(400) < confidence - 0.15)
+    honest = calibration.expected_calibration_error(confidence, rng.random(400) < confidence)
+    boasting = calibration.expected_calibration_error(confidence, rng.random(400) < confidence - 0.15)
     assert honest < 2 * null < boasting
 
 
@@ -110,7 +112,7 @@ def test_the_very_same_answers_are_not_worse():
 
 def test_mcnemar_at_the_worked_value():
     # 1 against 9: P(X >= 9 | 10, 1/2) = 11/1024
-    assert ev.mcnemar(1, 9) == pytest.approx(11 / 1024)
+    assert judging.mcnemar(1, 9) == pytest.approx(11 / 1024)
 
 
 def test_an_open_verdict_says_how_many_labels_would_close_it():
