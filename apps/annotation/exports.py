@@ -47,13 +47,27 @@ _ANNOTATIONS = """
 """
 _PREDICTIONS = """
 (SELECT json_agg(row_to_json(seen) ORDER BY seen.version) FROM (
-    SELECT v.number AS version, pl.name AS label, p.confidence, p.margin
+    SELECT v.number AS version, pl.name AS label, p.confidence, p.margin, p.value
     FROM annotation_prediction p
     JOIN registry_modelversion v ON v.id = p.version_id
-    JOIN projects_label pl ON pl.id = p.label_id
+    LEFT JOIN projects_label pl ON pl.id = p.label_id
     WHERE p.item_id = i.id
 ) seen)
 """
+# by name, as an import takes them
+_NAMED = {
+    "labels": """
+CASE WHEN r.value -> 'labels' IS NOT NULL THEN (
+    SELECT coalesce(json_agg(vl.name ORDER BY vl.id), '[]')
+    FROM jsonb_array_elements_text(r.value -> 'labels') said JOIN projects_label vl ON vl.id = said::bigint) END
+""",
+    "spans": """
+CASE WHEN r.value -> 'spans' IS NOT NULL THEN (
+    SELECT coalesce(json_agg(span || jsonb_build_object('label', vl.name) ORDER BY place), '[]')
+    FROM jsonb_array_elements(r.value -> 'spans') WITH ORDINALITY said (span, place)
+    JOIN projects_label vl ON vl.id = (span ->> 'label')::bigint) END
+""",
+}
 _FROM = """
 FROM content_item i
 LEFT JOIN annotation_resolution r ON r.item_id = i.id
@@ -70,14 +84,14 @@ SELECT row_to_json(line) FROM (
             'label', l.name, 'value', r.value, 'how', r.how, 'by', {who}, 'at', r.changed_at) END AS truth,
         CASE WHEN g.item_id IS NOT NULL THEN json_build_object(
             'label', g.label, 'prediction', g.predicted, 'score', g.score) END AS given
-        {annotations} {predictions}
+        {named} {annotations} {predictions}
     {source}
 ) line
 """
 _CSV = """
 SELECT i.id, {external_id} AS external_id, {text} AS text, i.split, {language} AS language, {subject} AS subject,
     {label} AS label, r.how, {by} AS "by", r.changed_at AS at, i.meta, {given_label} AS given_label,
-    {prediction} AS prediction, g.score {annotations} {predictions}
+    {prediction} AS prediction, g.score {named} {annotations} {predictions}
 {source}
 """
 _CELLS = {
@@ -124,6 +138,7 @@ def _statement(project: Project, choice: Choice) -> sql.Composed:
             choice.annotations, sql.SQL(_ANNOTATIONS).format(who=_who(project, choice, "au")), "annotations"
         ),
         "predictions": _column(choice.predictions, sql.SQL(_PREDICTIONS), "predictions"),
+        "named": _named(project),
         "source": source,
     }
     who = _who(project, choice, "ru")
@@ -137,6 +152,12 @@ def _statement(project: Project, choice: Choice) -> sql.Composed:
 
 
 _NOTHING = sql.SQL("")
+
+
+def _named(project: Project) -> sql.Composable:
+    """The truths of the other task kinds in a column of their own."""
+    name = {Project.TaskKind.MULTI: "labels", Project.TaskKind.SPANS: "spans"}.get(Project.TaskKind(project.task_kind))
+    return _column(True, sql.SQL(_NAMED[name]), name) if name else _NOTHING
 
 
 def _column(wanted: bool, value: sql.Composable, name: str) -> sql.Composable:

@@ -127,7 +127,7 @@ class Imports(APIView):
         given.is_valid(raise_exception=True)
         job = _received(project, cast(User, request.user), given.validated_data)
         look = services.preview(job)
-        guess = guess_mapping(look.format.columns, look.rows)
+        guess = guess_mapping(look.format.columns, look.rows, project.task_kind)
         mapping = given.validated_data.get("mapping")
         if mapping is not None:
             _start(job, guess if mapping == "guess" else mapping)
@@ -223,6 +223,12 @@ class Items(APIView):
             text = serializers.CharField(trim_whitespace=False)
             external_id = serializers.CharField(required=False)
             label = serializers.CharField(required=False)  # type: ignore[assignment]  # also an attribute of Field
+            labels = serializers.ListField(
+                child=serializers.CharField(), required=False, help_text="several labels a text; []: none fits"
+            )
+            spans = serializers.ListField(
+                child=serializers.DictField(), required=False, help_text="[{start, end, label, quote?}], code points"
+            )
             split = serializers.CharField(required=False, help_text="pool or holdout; drawn when absent")
             language = serializers.CharField(required=False)
             subject = serializers.CharField(required=False)

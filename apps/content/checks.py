@@ -11,7 +11,9 @@ import orjson
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.content import truths
 from apps.content.models import MAX_TEXT, Split
+from apps.content.refusal import Rejected
 
 MAX_META_BYTES = 65_536
 
@@ -41,10 +43,6 @@ _FIELD_NAMES = {
 }
 
 
-class Rejected(Exception):
-    """str(error) is the reason, in words."""
-
-
 @dataclass(slots=True)
 class Candidate:
     line: int
@@ -58,6 +56,12 @@ class Candidate:
     label: str
     predicted: str
     score: float | None
+    value: dict[str, Any] | None = None  # several labels or spans, by name
+
+    @property
+    def names(self) -> list[str]:
+        """The labels that people gave it."""
+        return [self.label] if self.label else truths.names_in(self.value)
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Checker:
         at = {name: place[column] for name, column in mapping.items() if name != "meta" and column in place}
         self.text = at["text"]
         self.score = at.get("score")
+        self.labels, self.spans = at.get("labels"), at.get("spans")
         self.short = [(name, at[name], most) for name, most in _MOST.items() if name in at]
         self.meta = [(column, place[column]) for column in mapping.get("meta", ()) if column in place]
 
@@ -101,7 +106,13 @@ class Checker:
             label=said.get("label", ""),
             predicted=predicted,
             score=_score(cells[self.score]) if predicted and self.score is not None else None,
+            value=self._value(cells, text),
         )
+
+    def _value(self, cells: Sequence[Any], text: str) -> dict[str, Any] | None:
+        if self.spans is not None:
+            return truths.spans_of(cells[self.spans], cells[self.text], text)
+        return truths.labels_of(cells[self.labels]) if self.labels is not None else None
 
     def _meta(self, cells: Sequence[Any]) -> bytes:
         if len(self.meta) == 1 and isinstance(cells[self.meta[0][1]], dict):
@@ -235,8 +246,9 @@ def decide(rows: Iterable[Candidate], here: Here) -> Decided:
             done.rejected.append(reject(row.line, str(reason), row.text))
             continue
         here.ids[row.external_id] = (row.text_hash, True)
-        if row.label and row.label not in here.labels:
-            done.labels[row.label] = None
+        for name in row.names:
+            if name not in here.labels:
+                done.labels[name] = None
         done.new.append(row)
     return done
 
@@ -256,13 +268,14 @@ def _is_known(row: Candidate, here: Here) -> bool:
 
 
 def _check_labels(row: Candidate, here: Here, done: Decided) -> None:
-    for name in (row.label, row.predicted):
+    names = row.names
+    for name in (*names, row.predicted):
         if not name:
             continue
         usable = here.labels.get(name)
         if usable is None and here.labels_closed:
             raise Rejected(_("The label “%(name)s” is unknown, and this project's labels are closed.") % {"name": name})
-        if usable is False and name == row.label:
+        if usable is False and name in names:
             raise Rejected(_("The label “%(name)s” is archived in this project.") % {"name": name})
 
 

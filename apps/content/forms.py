@@ -5,7 +5,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.content.detect import DELIMITERS, ENCODINGS, ONE_COLUMN
-from apps.content.guess import FIELDS
+from apps.content.guess import fields_of
 
 _NAMES: dict[str, tuple[Any, Any]] = {
     "text": (_("Text"), _("What people will read and label.")),
@@ -14,6 +14,14 @@ _NAMES: dict[str, tuple[Any, Any]] = {
         _("Recognises a row when it comes again. Without one, the text itself is the id."),
     ),
     "label": (_("Label"), _("A label that people gave earlier.")),
+    "labels": (
+        _("Labels"),
+        _("Labels that people gave earlier: a list, or names separated by “|”, “;” or “,”. An empty list: none fits."),
+    ),
+    "spans": (
+        _("Spans"),
+        _("Spans that people marked earlier: a list of {start, end, label}. Offsets count characters from 0."),
+    ),
     "split": (_("Split"), _("Says pool or holdout. Without one, a part is held out at random.")),
     "language": (_("Language"), ""),
     "subject": (_("Subject"), _("A pseudonym of the person the text is about or from.")),
@@ -46,10 +54,10 @@ class UploadForm(forms.Form):
 class MappingForm(forms.Form):
     """Field of ours -> column of theirs."""
 
-    def __init__(self, *args: Any, columns: Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, columns: Sequence[str], task_kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(column, column) for column in columns]
-        for name in FIELDS:
+        for name in fields_of(task_kind):
             label, help_text = _NAMES[name]
             nothing = [] if name == "text" else [("", _("— none —"))]
             self.fields[name] = forms.ChoiceField(

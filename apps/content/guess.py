@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-FIELDS = ("text", "external_id", "label", "split", "language", "subject", "prediction", "score")
+FIELDS = ("text", "external_id", "label", "labels", "spans", "split", "language", "subject", "prediction", "score")
+_TRUTH_OF = {"single": "label", "multi": "labels", "spans": "spans"}  # task kind -> the field that holds its truth
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "text": (
@@ -35,20 +36,33 @@ _NAMES: dict[str, tuple[str, ...]] = {
         *("置信度", "概率", "分数", "得分", "预测分数"),
     ),
 }
+_NAMES["labels"] = (
+    *("labels", "categories", "classes", "intents", "tags", "targets", "goldlabels", "topics", "多标签", "标签列表"),
+    *_NAMES["label"],
+)
+_NAMES["spans"] = ("spans", "entities", "annotations", "ner", "mentions", "slots", "goldspans", "实体", "片段", "标注")
 KNOWN_NAMES = frozenset(name for names in _NAMES.values() for name in names)
+
+
+def fields_of(task_kind: str) -> tuple[str, ...]:
+    """A project of one kind can hold the truths of that kind alone."""
+    others = set(_TRUTH_OF.values()) - {_TRUTH_OF[task_kind]}
+    return tuple(name for name in FIELDS if name not in others)
 
 
 def plain(name: str) -> str:
     return re.sub(r"[\s_\-.:/()]+", "", name.strip().lower())
 
 
-def guess_mapping(columns: Sequence[str], rows: Sequence[Sequence[Any]] = ()) -> dict[str, Any]:
+def guess_mapping(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]] = (), task_kind: str = "single"
+) -> dict[str, Any]:
     """Field of ours -> column of theirs; what nobody claims becomes metadata. Without a known name, the
     column with the longest cells is the text."""
     by_name = {plain(column): column for column in reversed(columns)}
     mapping: dict[str, Any] = {}
-    for field, names in _NAMES.items():
-        for name in names:
+    for field in fields_of(task_kind):
+        for name in _NAMES[field]:
             if name in by_name and by_name[name] not in mapping.values():
                 mapping[field] = by_name[name]
                 break

@@ -35,7 +35,7 @@ def totals(project: Project) -> Totals:
     counted: dict[Any, int] = dict(
         items(project).order_by().values_list("split").annotate(number=Count("pk")).values_list("split", "number")
     )
-    labelled = items(project).filter(given__isnull=False).exclude(given__label="").count()
+    labelled = items(project).filter(given__isnull=False).exclude(given__label="", given__value=None).count()
     return Totals(counted.get(Split.POOL, 0), counted.get(Split.HOLDOUT, 0), labelled)
 
 

@@ -15,7 +15,7 @@ from apps.common.errors import DomainError, InvalidInput
 from apps.content import files, staging
 from apps.content.checks import Candidate, Checker, Reject, Rejected, reject
 from apps.content.detect import DELIMITERS, ENCODINGS, ONE_COLUMN, Look, Unreadable, look_at
-from apps.content.guess import FIELDS
+from apps.content.guess import FIELDS, fields_of
 from apps.content.models import ImportJob, Item
 from apps.projects.models import Project
 
@@ -73,7 +73,7 @@ def read_again(job: ImportJob, *, encoding: str, delimiter: str, header: bool) -
 
 
 def start(job: ImportJob, mapping: Mapping[str, Any]) -> ImportJob:
-    checked = check_mapping(mapping, job.format["columns"])
+    checked = check_mapping(mapping, job.format["columns"], job.project.task_kind)
     changed = ImportJob.objects.filter(pk=job.pk, state=State.DRAFT).update(
         state=State.QUEUED, mapping=checked, created_at=timezone.now()
     )
@@ -87,11 +87,17 @@ def _not_a_draft() -> DomainError:
     return DomainError(_("This import has been started already. Upload the file again to map it differently."))
 
 
-def check_mapping(mapping: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+def check_mapping(mapping: Mapping[str, Any], columns: Sequence[str], task_kind: str) -> dict[str, Any]:
     unknown = [name for name in mapping if name not in (*FIELDS, "meta")]
     if unknown:
         raise InvalidInput(_("There is no field called “%(name)s”.") % {"name": unknown[0]}, field=unknown[0])
     checked: dict[str, Any] = {name: mapping[name] for name in FIELDS if mapping.get(name)}
+    strange = [name for name in checked if name not in fields_of(task_kind)]
+    if strange:
+        raise InvalidInput(
+            _("This project's truths are of another kind: it has no field called “%(name)s”.") % {"name": strange[0]},
+            field=strange[0],
+        )
     meta = mapping.get("meta") or []
     if not isinstance(meta, list):
         raise InvalidInput(_("Metadata is a list of columns."), field="meta")
@@ -145,7 +151,7 @@ def add_items(project: Project, given: Sequence[Mapping[str, Any]]) -> Added:
             _("At most %(most)d items fit in one call. Import a file for more.") % {"most": MOST_AT_ONCE}, field="items"
         )
     done = Added()
-    candidates = _candidates(given, done)
+    candidates = _candidates(project, given, done)
     with staging.arrivals(project):
         added, known, rejected = staging.merge(project, None, candidates, project.holdout_fraction)
     done.added, done.known = added, known
@@ -156,9 +162,9 @@ def add_items(project: Project, given: Sequence[Mapping[str, Any]]) -> Added:
     return done
 
 
-def _candidates(given: Sequence[Mapping[str, Any]], done: Added) -> list[Candidate]:
-    columns = (*FIELDS, "meta")
-    checker = Checker(columns, {name: name for name in FIELDS} | {"meta": ["meta"]})
+def _candidates(project: Project, given: Sequence[Mapping[str, Any]], done: Added) -> list[Candidate]:
+    columns = (*fields_of(project.task_kind), "meta")
+    checker = Checker(columns, {name: name for name in columns if name != "meta"} | {"meta": ["meta"]})
     candidates = []
     for place, item in enumerate(given):
         cells = [item.get(column) for column in columns]

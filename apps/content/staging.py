@@ -17,11 +17,12 @@ COLORS = 12
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS content_staging (
     line bigint, external_id text, text text, text_hash bytea, split text, language text, subject text,
-    meta jsonb, label text, predicted text, score double precision
+    meta jsonb, label text, predicted text, score double precision, value jsonb
 ) ON COMMIT DELETE ROWS
 """
 _COPY = """
-COPY content_staging (line, external_id, text, text_hash, split, language, subject, meta, label, predicted, score)
+COPY content_staging
+    (line, external_id, text, text_hash, split, language, subject, meta, label, predicted, score, value)
 FROM STDIN
 """
 _KNOWN_IDS = """
@@ -44,10 +45,10 @@ WITH added AS (
     ON CONFLICT (project_id, external_id) DO NOTHING
     RETURNING id, external_id
 ), given AS (
-    INSERT INTO content_givenlabel (item_id, label, predicted, score)
-    SELECT added.id, label, predicted, score
+    INSERT INTO content_givenlabel (item_id, label, predicted, score, value)
+    SELECT added.id, label, predicted, score, value
     FROM added JOIN content_staging USING (external_id)
-    WHERE label <> '' OR predicted <> ''
+    WHERE label <> '' OR predicted <> '' OR value IS NOT NULL
 )
 SELECT count(*) FROM added
 """
@@ -135,6 +136,7 @@ def _insert(project: Project, job: ImportJob | None, rows: Sequence[Candidate]) 
                     (
                         *(row.line, row.external_id, row.text, row.text_hash, row.split, row.language, row.subject),
                         *(row.meta.decode(), row.label, row.predicted, row.score),
+                        None if row.value is None else orjson.dumps(row.value).decode(),
                     )
                 )
         # without statistics a nested loop over two chunks looks harmless, and is not

@@ -16,7 +16,7 @@ from apps.common.errors import InvalidInput
 from apps.common.pagination import page_after
 from apps.content import queries, services, tasks
 from apps.content.forms import FormatForm, MappingForm, UploadForm
-from apps.content.guess import FIELDS, guess_mapping
+from apps.content.guess import fields_of, guess_mapping
 from apps.content.models import ImportJob
 from apps.content.spreadsheet import csv_lines
 from apps.content.uploads import refuse_too_large
@@ -92,7 +92,7 @@ def _job_context(project: Project, job: ImportJob) -> dict[str, Any]:
 
 
 def _start(request: UserRequest, project: Project, job: ImportJob) -> HttpResponse:
-    form = MappingForm(request.POST, columns=job.format["columns"])
+    form = MappingForm(request.POST, columns=job.format["columns"], task_kind=project.task_kind)
     if not form.is_valid():
         return _mapping_page(request, project, job, form)
     try:
@@ -110,13 +110,15 @@ def _mapping_page(
     look = services.preview(job)
     columns = look.format.columns
     if form is None:
-        form = MappingForm(columns=columns, initial=guess_mapping(columns, look.rows))
-    chosen = {form[name].value(): form.fields[name].label for name in FIELDS}
+        initial = guess_mapping(columns, look.rows, project.task_kind)
+        form = MappingForm(columns=columns, task_kind=project.task_kind, initial=initial)
+    names = fields_of(project.task_kind)
+    chosen = {form[name].value(): form.fields[name].label for name in names}
     context = {
         "project": project,
         "job": job,
         "form": form,
-        "selects": [form[name] for name in FIELDS],
+        "selects": [form[name] for name in names],
         "format_form": FormatForm(initial=job.format),
         "refusal": refusal,
         "columns": [(column, chosen.get(column, "")) for column in columns],

@@ -17,7 +17,7 @@ def job_from(project: Project, user: User, content: bytes, mapping: dict[str, An
     """Uploaded, mapped (as guessed unless told) and queued."""
     job = services.receive(project, user, SimpleUploadedFile("questions.csv", content))
     look = services.preview(job)
-    return services.start(job, mapping or guess_mapping(look.format.columns, look.rows))
+    return services.start(job, mapping or guess_mapping(look.format.columns, look.rows, project.task_kind))
 
 
 def run_to_end(job: ImportJob) -> ImportJob:

@@ -23,14 +23,29 @@ WHERE relation = 'content_item'::regclass AND mode = 'RowExclusiveLock' AND pid 
 
 _SLICE = """
 WITH slice AS (
-    SELECT i.id, i.split, g.label FROM content_item i LEFT JOIN content_givenlabel g ON g.item_id = i.id
+    SELECT i.id, i.split, g.label, g.value FROM content_item i LEFT JOIN content_givenlabel g ON g.item_id = i.id
     WHERE i.project_id = %(project)s AND i.id > %(after)s AND i.id <= %(newest)s ORDER BY i.id LIMIT %(slice)s
+), named AS (
+    SELECT id, name FROM projects_label WHERE project_id = %(project)s
 ), labelled AS (
-    SELECT s.id, s.split, l.id AS label FROM slice s
-    JOIN projects_label l ON l.project_id = %(project)s AND l.name = s.label
+    SELECT s.id, s.split, l.id AS label, NULL::jsonb AS value FROM slice s JOIN named l ON l.name = s.label
+    UNION ALL
+    -- a truth with a name that is gone since the import would be a wrong one: those items are asked about again
+    SELECT s.id, s.split, NULL, jsonb_build_object('labels', coalesce(jsonb_agg(l.id ORDER BY l.id)
+                                                                      FILTER (WHERE l.id IS NOT NULL), '[]'))
+    FROM slice s LEFT JOIN LATERAL jsonb_array_elements_text(s.value -> 'labels') given (name) ON true
+    LEFT JOIN named l ON l.name = given.name
+    WHERE s.value -> 'labels' IS NOT NULL GROUP BY s.id, s.split HAVING count(given.name) = count(l.id)
+    UNION ALL
+    SELECT s.id, s.split, NULL, jsonb_build_object('spans', coalesce(
+        jsonb_agg(given.span || jsonb_build_object('label', l.id) ORDER BY given.place) FILTER (WHERE l.id IS NOT NULL),
+        '[]'))
+    FROM slice s LEFT JOIN LATERAL jsonb_array_elements(s.value -> 'spans') WITH ORDINALITY given (span, place) ON true
+    LEFT JOIN named l ON l.name = given.span ->> 'label'
+    WHERE s.value -> 'spans' IS NOT NULL GROUP BY s.id, s.split HAVING count(given.span) = count(l.id)
 ), resolved AS (
-    INSERT INTO annotation_resolution (item_id, project_id, split, label_id, how, changed_at)
-    SELECT id, %(project)s, split, label, 'imported', clock_timestamp() FROM labelled ON CONFLICT DO NOTHING
+    INSERT INTO annotation_resolution (item_id, project_id, split, label_id, value, how, changed_at)
+    SELECT id, %(project)s, split, label, value, 'imported', clock_timestamp() FROM labelled ON CONFLICT DO NOTHING
 ), opened AS (
     INSERT INTO annotation_task (project_id, item_id, split, reason, rank, wanted, taken, state, created_at)
     SELECT %(project)s, id, split, CASE split WHEN 'holdout' THEN 'holdout' ELSE 'random' END,
