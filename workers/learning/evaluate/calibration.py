@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ..intervals import wilson
 from ..types import Floats, Ints, LabelCalibration, ReliabilityBin
-from .intervals import wilson
 
 BINS = 15  # of confidence, as in Guo et al. 2017
 NULL_DRAWS = 200

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..intervals import BOOTSTRAPS, of_macro, wilson
 from ..types import ClassMetrics, Floats, Interval, Ints, LearningError, Metrics
 from .calibration import brier_score, ece_null, expected_calibration_error, negative_log_likelihood, reliability
-from .intervals import BOOTSTRAPS, percentile, wilson
 
 NOTHING = "There is no labelled hold-out item to evaluate on yet."
 
@@ -79,12 +79,13 @@ def mean_f1(hit: Floats | Ints, given: Floats | Ints, wanted: Floats | Ints) -> 
 
 
 def _macro_f1_interval(table: NDArray[np.int64], rng: np.random.Generator) -> Interval:
-    """Percentile bootstrap. Resampling items is drawing the confusion table from a multinomial."""
+    """Bootstrap. Resampling items is drawing the confusion table from a multinomial."""
     n, k = int(table.sum()), len(table)
     cells = np.flatnonzero(table)
     draws = rng.multinomial(n, table.ravel()[cells] / n, size=BOOTSTRAPS).astype(np.float64)
     row, column = np.eye(k)[cells // k], np.eye(k)[cells % k]
-    return percentile(mean_f1(draws @ (row * column), draws @ column, draws @ row))
+    drawn = mean_f1(draws @ (row * column), draws @ column, draws @ row)
+    return of_macro(drawn, macro_f1(table), table.sum(axis=1))
 
 
 def _calibration(truth: Ints, p: Floats, rng: np.random.Generator) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..intervals import of_macro, percentile, resampled_sums, wilson
 from ..types import Floats, LearningError, MultiMetrics
 from .calibration import EPS, ece_null, expected_calibration_error, per_label, reliability
-from .intervals import percentile, resampled_sums, wilson
 from .metrics import NOTHING, class_metrics, mean_f1
 from .tally import micro_f1
 
@@ -41,6 +41,7 @@ def evaluate_multi(
     draws = resampled_sums(np.hstack([hit, predicted, truth]), rng).reshape(-1, 3, k)
     sums = np.stack([hit.sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0)])
     total = sums.sum(axis=1)
+    macro = float(mean_f1(*sums))
     exact = int((truth == predicted).all(axis=1).sum())
     return MultiMetrics(
         n=n,
@@ -48,8 +49,8 @@ def evaluate_multi(
         micro_f1_interval=percentile(micro_f1(draws.sum(axis=2))),
         micro_precision=float(total[0] / max(total[1], 1)),
         micro_recall=float(total[0] / max(total[2], 1)),
-        macro_f1=float(mean_f1(*sums)),
-        macro_f1_interval=percentile(mean_f1(draws[:, 0], draws[:, 1], draws[:, 2])),
+        macro_f1=macro,
+        macro_f1_interval=of_macro(mean_f1(draws[:, 0], draws[:, 1], draws[:, 2]), macro, sums[2]),
         exact_match=exact / n,
         exact_match_interval=wilson(exact, n),
         hamming=float((truth != predicted).mean()),

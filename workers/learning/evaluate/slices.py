@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ..intervals import wilson
 from ..types import Interval, LearningError, Slice
-from .intervals import wilson
 from .tally import Tally, influence
 
 MINIMUM = 30  # items; below it the interval is wider than any difference worth reading

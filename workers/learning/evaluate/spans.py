@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..intervals import of_macro, percentile, resampled_sums, wilson
+from ..matching import HALF, overlaps
 from ..types import LearningError, Span, SpanMetrics
-from .intervals import percentile, resampled_sums, wilson
 from .metrics import NOTHING, class_metrics, mean_f1
 from .tally import Tally, micro_f1
 
-HALF = 0.5  # credit for the right label on overlapping, but not the same, borders
 SpanSets = Sequence[Sequence[Span]]
 
 
@@ -27,8 +27,9 @@ def evaluate_spans(
     draws = resampled_sums(counts.reshape(n, -1), rng).reshape(-1, 4, n_classes)
     drawn, sums = draws.sum(axis=2), counts.sum(axis=0)
     hit, given, wanted, credit = sums
+    macro = float(mean_f1(hit, given, wanted))
     total = sums.sum(axis=1)
-    exact = int((strict[:, 0] == strict[:, 1]).all(axis=1)[(strict[:, 0] == strict[:, 2]).all(axis=1)].sum())
+    exact = int((strict == strict[:, :1]).all(axis=(1, 2)).sum())
     errors = [_errors(set(t), set(p)) for t, p in zip(truth, predicted, strict=True)]
     border, label, spurious, missed = np.array(errors).sum(axis=0).tolist()
     return SpanMetrics(
@@ -43,8 +44,8 @@ def evaluate_spans(
         partial_f1_interval=percentile(micro_f1(drawn[:, [3, 1, 2]])),
         partial_precision=float(total[3] / max(total[1], 1)),
         partial_recall=float(total[3] / max(total[2], 1)),
-        macro_f1=float(mean_f1(hit, given, wanted)),
-        macro_f1_interval=percentile(mean_f1(draws[:, 0], draws[:, 1], draws[:, 2])),
+        macro_f1=macro,
+        macro_f1_interval=of_macro(mean_f1(draws[:, 0], draws[:, 1], draws[:, 2]), macro, wanted),
         exact_match=exact / n,
         exact_match_interval=wilson(exact, n),
         per_class=class_metrics(hit, given, wanted),
@@ -78,34 +79,16 @@ def span_counts(
             strict[i, 1, span.label] += 1
         for span in wanted:
             strict[i, 2, span.label] += 1
-        for span, _ in _overlaps(wanted, given):
+        for span, _ in overlaps(wanted, given):
             partial[i, span.label] += HALF
     partly = strict.copy()
     partly[:, 0] += partial
     return strict, partly
 
 
-def _overlaps(wanted: set[Span], given: set[Span]) -> list[tuple[Span, Span]]:
-    """(given, wanted) pairs of one label that overlap without being equal, longest overlap first, each span once."""
-    left, open_ = given - wanted, wanted - given
-    pairs = [
-        (min(g.end, w.end) - max(g.start, w.start), g, w)
-        for g in left
-        for w in open_
-        if g.label == w.label and g.start < w.end and w.start < g.end
-    ]
-    used: set[tuple[str, Span]] = set()
-    found: list[tuple[Span, Span]] = []
-    for _, g, w in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
-        if ("given", g) not in used and ("wanted", w) not in used:
-            used |= {("given", g), ("wanted", w)}
-            found.append((g, w))
-    return found
-
-
 def _errors(wanted: set[Span], given: set[Span]) -> tuple[int, int, int, int]:
     """(wrong border, wrong label, spurious, missed) in one text."""
-    pairs = _overlaps(wanted, given)
+    pairs = overlaps(wanted, given)
     left = given - wanted - {g for g, _ in pairs}
     open_ = wanted - given - {w for _, w in pairs}
     places = {(w.start, w.end) for w in open_}
