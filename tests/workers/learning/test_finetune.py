@@ -1,4 +1,3 @@
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -6,8 +5,10 @@ import pytest
 
 from workers.learning import heads
 from workers.learning.checkpoint import verify
+from workers.learning.finetune import batches
 from workers.learning.finetune import loop as ft
 from workers.learning.finetune.classifier import Classifier
+from workers.learning.finetune.config import Config
 from workers.learning.predict import Predictor
 from workers.learning.publish import Recipe, publish
 from workers.learning.types import Cancelled, Example, LearningError
@@ -29,9 +30,23 @@ def recipe(encoder: str, **changes) -> Recipe:
 
 
 def train(toys, encoder, **changes):
-    config = ft.Config.of(FAST | changes.pop("config", {}))
+    config = Config.of(FAST | changes.pop("config", {}))
     known = {"encoder": encoder, "n_classes": 2, "config": config, "seed": 4, "device": "cpu"}
     return ft.finetune(toys, **(known | changes))
+
+
+def broken_off(toys, encoder, work, step: int, **changes) -> None:
+    """A run that somebody stops after `step` steps."""
+    steps: list[int] = []
+    with pytest.raises(Cancelled):
+        train(
+            toys,
+            encoder,
+            work=work,
+            on_event=lambda e: steps.append(e.get("step", 0)),
+            should_stop=lambda: max(steps, default=0) >= step,
+            **changes,
+        )
 
 
 def accuracy(model: Classifier, examples) -> float:
@@ -52,7 +67,7 @@ def test_it_starts_where_the_linear_head_stands(toys, toy_encoder):
     model = Classifier.from_encoder(toy_encoder, n_classes=2)
     x = model.vectors(model.tokenise([e.text for e in toys]))
     head = heads.fit(x, np.array([e.label for e in toys]), n_classes=2)
-    model.start_from(head)
+    model.start_from(head.weights, head.bias)
     logits = model.predict_logits(model.tokenise([e.text for e in toys]))
     np.testing.assert_allclose(heads.softmax(logits), head.probabilities(x), atol=1e-5)
 
@@ -70,9 +85,7 @@ def test_a_resumed_run_equals_an_unbroken_one(toys, toy_encoder, tmp_path, stop_
         replace(e, id=e.id + 32 * i, text=f"{e.text} {i}") for i in range(2) for e in toys
     ]  # enough for a dev split
     whole, metrics = train(many, toy_encoder, work=tmp_path / "whole")
-    calls = itertools.count()
-    with pytest.raises(Cancelled):
-        train(many, toy_encoder, work=tmp_path / "broken", should_stop=lambda: next(calls) == stop_at)
+    broken_off(many, toy_encoder, tmp_path / "broken", stop_at)
     events: list[dict] = []
     resumed, again = train(many, toy_encoder, work=tmp_path / "broken", on_event=events.append)
     assert "Goes on" in events[0]["text"]
@@ -84,17 +97,14 @@ def test_a_resumed_run_equals_an_unbroken_one(toys, toy_encoder, tmp_path, stop_
 
 
 def test_a_checkpoint_of_another_run_is_not_taken_up(toys, toy_encoder, tmp_path):
-    with pytest.raises(Cancelled):
-        train(toys, toy_encoder, work=tmp_path, should_stop=lambda: True)
+    broken_off(toys, toy_encoder, tmp_path, 1)
     events: list[dict] = []
     train(toys, toy_encoder, work=tmp_path, seed=5, on_event=events.append)
     assert not any("Goes on" in e.get("text", "") for e in events)
 
 
 def test_a_damaged_checkpoint_is_refused_in_words(toys, toy_encoder, tmp_path):
-    calls = itertools.count()
-    with pytest.raises(Cancelled):
-        train(toys, toy_encoder, work=tmp_path, should_stop=lambda: next(calls) == 3)
+    broken_off(toys, toy_encoder, tmp_path, 3)
     file = next(tmp_path.glob("state-*.safetensors"))
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     with pytest.raises(LearningError, match="damaged"):
@@ -110,11 +120,11 @@ def test_a_loss_that_is_no_number_stops_in_words(toys, toy_encoder, monkeypatch)
 def test_running_out_of_memory_halves_the_batch_once_with_the_same_result(toys, toy_encoder, monkeypatch):
     real, sizes = ft._gradients, []
 
-    def tight(run, batch, pieces):
-        sizes.append(len(batch) // pieces)
+    def tight(run, group, pieces, epoch):
+        sizes.append(len(group[0]) // pieces)
         if sizes[-1] > 4:
             raise MemoryError
-        return real(run, batch, pieces)
+        return real(run, group, pieces, epoch)
 
     monkeypatch.setattr(ft, "_gradients", tight)
     events: list[dict] = []
@@ -148,7 +158,7 @@ def test_early_stopping_keeps_the_best_epoch(toys, toy_encoder):
 def test_the_dev_part_never_holds_the_only_example_of_a_class():
     examples = [Example(i, "t", 0 if i else 1) for i in range(100)]
     for seed in range(20):
-        kept, dev = ft.split_dev(examples, 0.4, seed)
+        kept, dev = batches.split_dev(examples, 0.4, seed, lambda e: (e.label,))
         assert 1 in {e.label for e in kept}
         assert len(dev) == 40
         assert not {e.id for e in kept} & {e.id for e in dev}
@@ -156,7 +166,7 @@ def test_the_dev_part_never_holds_the_only_example_of_a_class():
 
 def test_batches_follow_from_seed_and_epoch_and_hold_every_text_once():
     lengths = [int(v) for v in np.random.default_rng(0).integers(3, 40, 70)]
-    first, again, later = (list(ft.length_bucketed(lengths, 8, 1, epoch)) for epoch in (0, 0, 1))
+    first, again, later = (list(batches.length_bucketed(lengths, 8, 1, epoch)) for epoch in (0, 0, 1))
     assert first == again != later
     assert sorted(i for batch in later for i in batch) == list(range(70))
 
@@ -174,7 +184,7 @@ def test_the_rate_rises_then_falls_to_zero():
 )
 def test_impossible_settings_are_refused_in_words(config, word):
     with pytest.raises(LearningError, match=word):
-        ft.Config.of(config)
+        Config.of(config)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..checkpoint import file_sha256, write_synced
 from ..types import LearningError
+from . import adapters
 from .classifier import Classifier
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Store:
         tensors = {f"model.{name}": tensor for name, tensor in _trainable(model).items()}
         for i, entry in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": value for name, value in entry.items()}
+        tensors |= {f"adapter.{name}": tensor for name, tensor in adapters.memory(model.encoder).items()}
         tensors["random.cpu"] = torch.get_rng_state()
         if model.device.startswith("cuda"):
             tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -100,6 +102,7 @@ class Store:
             moments.setdefault(int(index), {})[field] = tensor
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        adapters.remember(model.encoder, _below(tensors, "adapter."))
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors and model.device.startswith("cuda"):
             torch.cuda.set_rng_state(tensors["random.cuda"])
@@ -107,7 +110,11 @@ class Store:
     def _forget_all_but(self, files: list[str]) -> None:
         if self.work is None:
             return
-        for old in [*self.work.glob("state-*.safetensors"), *self.work.glob("best-*.safetensors")]:
+        for old in [
+            *self.work.glob("state-*.safetensors"),
+            *self.work.glob("best-*.safetensors"),
+            *self.work.glob(".*.partial"),
+        ]:
             if old.name not in files:
                 old.unlink()
 

@@ -1,0 +1,163 @@
+"""What stands before the first step: the model, from the base encoder or an older version, and examples made ready."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import checkpoint
+from ..encoders import backbone, digest
+from ..types import Example, LearningError, Progress, Task
+from . import adapters, replay
+from .batches import split_dev
+from .classifier import Classifier
+from .config import Config, OnEvent
+from .tasks import TASKS, Rows, Single
+
+SEEN = "seen.json"  # ids of the examples an artefact was trained on: what a later run may call old
+ALIKE = 0.999  # mean cosine between fp32 and bf16 vectors; below it "auto" stays with fp32
+PROBED = 32  # texts for that
+BESIDES = ("threads", "checkpoint_seconds", "tensorboard", "mlflow_uri")  # settings that do not decide the result
+
+
+@dataclass(slots=True)
+class Begun:
+    """A model and its data, ready for the loop."""
+
+    model: Classifier
+    task: Single
+    examples: list[Example]  # without the dev part
+    train: Rows
+    dev: Rows
+    row_labels: list[tuple[int, ...]]  # of every row of `train`
+    fresh: bool  # the linear layer has learnt nothing yet
+    facts: dict[str, Any]
+    key: str
+
+    def attach(self, config: Config, steps: int) -> None:
+        """Freeze what is not trained, put adapters on, choose the precision."""
+        if not config.train_embeddings:
+            self.model.encoder.get_input_embeddings().requires_grad_(False)
+        if config.gradient_checkpointing:
+            self.model.encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.model.wrap(adapters.attach(self.model.encoder, config, steps=steps))
+        self.model.to(self.model.device)
+        self.model.half = _half(self.model, config, self.train.tokens)
+        self.facts["precision"] = "bf16" if self.model.half else "fp32"
+
+    def start(self, config: Config, tick: Progress) -> None:
+        """Fit the linear layer on the encoder as it is, unless an older version brought one along."""
+        if self.fresh and config.start_c > 0:
+            self.task.start(self.train, config.start_c, tick)
+
+
+def begin(
+    examples: Sequence[Example],
+    encoder: str,
+    n_classes: int,
+    *,
+    config: Config,
+    seed: int,
+    task: Task,
+    label_order: list[list[Any]] | None,
+    device: str,
+    on_event: OnEvent,
+) -> Begun:
+    """Raises LearningError in words for examples without truth and for a parent that does not fit."""
+    import torch
+
+    kind = TASKS[task]
+    examples = [e for e in examples if task != "single" or e.label is not None]
+    if not examples:
+        raise LearningError("There is no labelled item to learn from yet.")
+    torch.manual_seed(seed)  # dropout and a fresh linear layer
+    parent = Path(config.parent) if config.parent else None
+    if parent is None:
+        model, chosen = Classifier.from_encoder(encoder, n_classes=n_classes, task=task), list(examples)
+    else:
+        model = _grown(parent, encoder, task, label_order or [[i, i] for i in range(n_classes)])
+        old, new = replay.split(examples, _seen(parent))
+        chosen = [*new, *replay.choose(old, new, config.replay, seed)] if new else list(examples)
+        on_event({"event": "log", "text": f"Goes on from an older version: {len(new)} new examples of {len(chosen)}."})
+    model.to(device)
+    train, dev = split_dev(chosen, config.dev_share, seed, kind.labels)
+    share = model.cap_length([e.text for e in train], config.max_length)
+    if share and task != "spans":
+        on_event({"event": "log", "text": f"{share:.1%} of the texts are cut at {model.max_length} tokens."})
+    own = kind(model, config)
+    rows, dev_rows = own.rows(train), own.rows(dev)
+    if config.balance == "weights":
+        own.weigh(rows)
+    labels = [kind.labels(e) for e in train]
+    facts = {"n_dev": len(dev), "max_length": model.max_length, "share_cut": 0.0 if task == "spans" else share}
+    if task == "spans":
+        facts["inexact_spans"] = rows.inexact
+        labels = [labels[piece.text] for piece in rows.pieces]
+    key = _key(examples, [digest(encoder), seed, n_classes, checkpoint.verify(parent).digest if parent else ""], config)
+    return Begun(model, own, train, rows, dev_rows, labels, parent is None, facts, key)
+
+
+def _grown(parent: Path, encoder: str, task: Task, label_order: list[list[Any]]) -> Classifier:
+    """The parent with a linear layer for today's labels: old rows move with their label."""
+    import torch
+
+    manifest = checkpoint.verify(parent)
+    replay.check_parent(manifest, encoder=encoder, encoder_digest=digest(encoder), task=task, label_order=label_order)
+    old = Classifier.open(parent, checkpoint.WEIGHTS)
+    if adapters.virtual_tokens(old.encoder):
+        raise LearningError("A version trained with a prefix cannot be gone on from. Train from the base.")
+    model = Classifier(
+        old.encoder,
+        old.tokenizer,
+        n_classes=len(label_order),
+        pooling=old.pooling,
+        max_length=backbone.spec(encoder).max_length,
+        task=task,
+        prefix=old.prefix,
+    )
+    with torch.no_grad():
+        for name in ("weight", "bias"):
+            was = getattr(old.head, name)
+            rows = was[1:].unflatten(0, (-1, 2)) if task == "spans" else was  # B and I of a label move together
+            grown = replay.grow(rows, manifest.label_order, label_order)
+            getattr(model.head, name).copy_(torch.cat([was[:1], grown.flatten(0, 1)]) if task == "spans" else grown)
+    return model
+
+
+def _seen(parent: Path) -> list[int]:
+    path = parent / SEEN
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def _half(model: Classifier, config: Config, tokens: list[list[int]]) -> bool:
+    """Whether to train in bf16. On a CPU only where its matrix units speak it, and the vectors stay what they were."""
+    import torch
+
+    if config.precision != "auto":
+        return config.precision == "bf16"
+    if model.device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported()
+    if not _amx():
+        return False
+    some = tokens[:PROBED]
+    exact = model.vectors(some)
+    model.reading_half = True
+    rough = model.vectors(some)
+    model.reading_half = False
+    return bool((exact * rough).sum(axis=1).mean() >= ALIKE)
+
+
+def _amx() -> bool:
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def _key(examples: Sequence[Example], origin: list[Any], config: Config) -> str:
+    """What decides the result of a run: another run's checkpoint is not taken up."""
+    recipe = {k: v for k, v in asdict(config).items() if k not in BESIDES}
+    rows = [(e.id, e.text, e.label, e.labels, [asdict(s) for s in e.spans or ()]) for e in examples]
+    return hashlib.sha256(json.dumps([rows, origin, recipe]).encode()).hexdigest()
