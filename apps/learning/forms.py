@@ -2,31 +2,65 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from apps.learning.services.runs import Advice, Wish
+from apps.common.errors import InvalidInput
+from apps.learning import options
+from apps.learning.services.wishes import CHAR_NGRAMS, TRIALS, Kind, Wish
+from apps.learning.ways import WAYS, Way, fits_task
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
 
+# what a service's refusal calls a field, and where the form shows it
+_PLACES = {"kind": "way", "method": "way", "parents": "version", "student": "student", "share": "share"}
+
 
 class RunForm(forms.Form):
-    kind = forms.ChoiceField(
-        label=_("Kind of model"),
-        choices=ModelVersion.Kind.choices,
-        widget=forms.RadioSelect,
-        help_text=_(
-            "A published head keeps the encoder as it is and takes seconds. A fine-tuned transformer changes all of "
-            "it and takes minutes on a CPU."
-        ),
-    )
+    """One form for every way to a model. Empty means “as chosen”; what the chosen way does not know is left unread."""
+
+    way = forms.ChoiceField(label=_("How"), widget=forms.RadioSelect)
     encoder = forms.CharField(
         label=_("Encoder"),
         max_length=300,
-        help_text=_("minilm-l6, char-ngrams (published head only), a Hugging Face name or a folder on the server."),
+        required=False,
+        help_text=_("minilm-l6, char-ngrams (head only), a Hugging Face name or a folder on the server."),
+        widget=forms.TextInput(attrs={"list": "encoders", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    version = forms.TypedChoiceField(
+        label=_("Version to start from"), coerce=int, empty_value=None, required=False, choices=[]
+    )
+    versions = forms.TypedMultipleChoiceField(
+        label=_("Versions that answer together"),
+        coerce=int,
+        required=False,
+        choices=[],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("At least two, with the same labels."),
+    )
+    trials = forms.IntegerField(
+        label=_("Trials"),
+        min_value=TRIALS[0],
+        max_value=TRIALS[1],
+        required=False,
+        help_text=_("How many settings are tried. Each is a training of its own, unless it is stopped early."),
+    )
+    share = forms.FloatField(
+        label=_("Share of weights to prune"),
+        min_value=0.01,
+        max_value=0.95,
+        required=False,
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+        help_text=_("0.3 sets the smallest 30 % to zero. More than half mostly costs accuracy."),
+    )
+    student = forms.CharField(
+        label=_("Student"),
+        max_length=300,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "students", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("“head” makes a head on the project's encoder; or name a smaller encoder to fine-tune."),
     )
     leave_out = forms.BooleanField(label=_("Leave labels without examples out"), required=False)
-    epochs = forms.IntegerField(label=_("Epochs at most"), min_value=1, max_value=100, required=False)
-    learning_rate = forms.FloatField(label=_("Learning rate"), min_value=1e-7, max_value=1, required=False)
     seed = forms.IntegerField(
         label=_("Seed"),
         min_value=0,
@@ -35,25 +69,68 @@ class RunForm(forms.Form):
         help_text=_("The same seed on the same labels gives the same model."),
     )
 
-    def __init__(self, *args: Any, project: Project, advice: Advice, missing: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, project: Project, versions: list[ModelVersion], missing: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].initial = advice.kind
+        self.project, self.known = project, {version.number: version for version in versions}
+        self.fields["way"].choices = [(name, way.title) for name, way in WAYS.items()]  # type: ignore[attr-defined]
+        named = [(version.number, f"{version} · {version.get_kind_display()}") for version in versions]
+        self.fields["version"].choices = [("", "–"), *named]  # type: ignore[attr-defined]
+        self.fields["versions"].choices = named  # type: ignore[attr-defined]
         self.fields["encoder"].initial = project.encoder or settings.DEFAULT_ENCODER
-        self.fields["epochs"].initial = advice.epochs
-        self.fields["learning_rate"].initial = advice.learning_rate
-        self.fields["seed"].initial = 0
+        for name, initial in (("trials", 20), ("share", 0.3), ("student", "head"), ("seed", 0)):
+            self.fields[name].initial = initial
+        for option in options.OPTIONS.values():
+            self.fields[option.name] = options.form_field(option)
+        self.fields["leave_out"].initial = True  # whoever only presses the button gets a model of what there is
         if not missing:
             del self.fields["leave_out"]
 
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        way = WAYS.get((cleaned or {}).get("way", ""))
+        if cleaned and way:
+            self._refuse_impossible(way, cleaned)
+        return cleaned
+
+    def _refuse_impossible(self, way: Way, cleaned: dict[str, Any]) -> None:
+        if not fits_task(way, self.project.task_kind):
+            self.add_error("way", _now("A text's spans are marked word by word; this way reads a text as a whole."))
+        if way.fine_tunes and not way.sources and cleaned.get("encoder") == CHAR_NGRAMS:
+            sentence = _now("Character n-grams have no weights to train: choose “head only”, or another encoder.")
+            self.add_error("encoder", sentence)
+        if way.sources == 1 and not cleaned.get("version"):
+            self.add_error("version", _now("Say which version to start from."))
+        if way.sources > 1 and len(cleaned.get("versions") or []) < way.sources:
+            self.add_error("versions", _now("Choose at least two versions."))
+
+    def add_refusal(self, refusal: InvalidInput) -> None:
+        """A service's refusal, beside the field it is about."""
+        field = _PLACES.get(refusal.field, refusal.field)
+        if field == "version" and self.cleaned_data.get("way") == "ensemble":
+            field = "versions"
+        self.add_error(field if field in self.fields else None, str(refusal))
+
     def wish(self) -> Wish:
         data = self.cleaned_data
+        way = WAYS[data["way"]]
+        given = options.given(data, way.name) | {name: value for name, value in way.config.items() if name != "method"}
+        if way.kind == Kind.PRUNE:
+            given["share"] = data["share"] or 0.3
+        if way.kind == Kind.DISTIL:
+            given["student"] = (data["student"] or "").strip() or "head"
+        parents = data["versions"] if way.sources > 1 else [data["version"]] if way.sources else []
+        first = self.known[parents[0]].encoder if parents else ""
         return Wish(
-            kind=ModelVersion.Kind(data["kind"]),
-            encoder=data["encoder"].strip(),
+            kind=way.kind,
+            encoder=first or data["encoder"].strip(),
             seed=data["seed"] or 0,
-            epochs=data["epochs"],
-            learning_rate=data["learning_rate"],
             leave_out=data.get("leave_out", False),
+            method=way.config.get("method", ""),
+            options=given,
+            parents=tuple(parents),
+            trials=data["trials"] if way.kind == Kind.SEARCH else None,
         )
 
 

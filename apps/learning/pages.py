@@ -102,15 +102,6 @@ def _measured(project: Project) -> list[Measured]:
     return [Measured(version, newest.get(version.pk), version.pk in served) for version in versions]
 
 
-def run(found: TrainingRun) -> dict[str, Any]:
-    return {
-        "project": found.project,
-        "run": found,
-        "is_live": found.state in TrainingRun.LIVE,
-        "spark": reports.spark(found),
-    }
-
-
 def version(found: ModelVersion, truth: int | None, predicted: int | None) -> dict[str, Any]:
     live = registry.serving(found.project)
     measured = evaluation.latest(found)

@@ -1,14 +1,15 @@
 """Stored numbers shaped for the page: tables sorted by what matters, small drawings as points."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.learning import charts
 from apps.learning.models import Evaluation, TrainingRun
 
 SHOWN = 20  # labels in the confusion matrix: those that are confused most
 HEAT = 5  # shades of a cell
-WIDTH, HEIGHT = 320.0, 72.0  # of the loss drawing, in its own units
-EDGE = 4.0
+WIDTH = 320.0  # of an interval, in its own units
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +96,49 @@ def _cell(classes: list[Any], i: int, j: int, n: int, most: int) -> Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Spark:
-    """The loss of a run as a line, and the accuracy on its own dev part as dots."""
+class Curves:
+    """A run as it goes: its loss, its score on the examples kept back, its learning rate."""
 
-    line: str
-    dots: list[tuple[float, float, float]]  # x, y, accuracy
-    first: float
-    last: float
-    accuracy: float | None
+    loss: charts.Chart | None
+    score: charts.Chart | None
+    rate: charts.Chart | None
+    first_loss: float | None
+    last_loss: float | None
+    dev_loss: float | None
+    best_score: float | None
+    last_score: float | None
+
+    @property
+    def any(self) -> bool:
+        return bool(self.loss or self.score)
 
 
-def spark(run: TrainingRun) -> Spark | None:
-    losses = [(point["step"], point["loss"]) for point in run.curve if point.get("loss") is not None]
-    if len(losses) < 2:
-        return None
-    start, end = losses[0][0], losses[-1][0]
-    top = float(max(loss for _step, loss in losses)) or 1.0
-
-    def x(step: float) -> float:
-        return float(round(EDGE + (WIDTH - 2 * EDGE) * (step - start) / max(1, end - start), 1))
-
-    def y(share: float) -> float:
-        return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * share, 1)
-
-    seen = [(point["step"], point["dev_accuracy"]) for point in run.curve if "dev_accuracy" in point]
-    return Spark(
-        line=" ".join(f"{x(step)},{y(loss / top)}" for step, loss in losses),
-        dots=[(x(max(step, start)), y(value), value) for step, value in seen],
-        first=losses[0][1],
-        last=losses[-1][1],
-        accuracy=seen[-1][1] if seen else None,
+def curves(run: TrainingRun) -> Curves:
+    losses = [(float(point["step"]), point["loss"]) for point in run.curve if point.get("loss") is not None]
+    rates = [(float(point["step"]), point["lr"]) for point in run.curve if point.get("lr") is not None]
+    dev_losses = [(float(point["step"]), loss) for point in run.curve if (loss := _of_dev(point, "loss")) is not None]
+    scores = [(float(point["step"]), score) for point in run.curve if (score := dev_score(point)) is not None]
+    return Curves(
+        loss=charts.chart([losses, dev_losses]),
+        score=charts.chart([scores], ceiling=1.0, percent=True, end=losses[-1][0] if losses else None),
+        rate=charts.chart([rates]),
+        first_loss=losses[0][1] if losses else None,
+        last_loss=losses[-1][1] if losses else None,
+        dev_loss=dev_losses[-1][1] if dev_losses else None,
+        best_score=max(score for _step, score in scores) if scores else None,
+        last_score=scores[-1][1] if scores else None,
     )
+
+
+def dev_score(point: Mapping[str, Any]) -> float | None:
+    """The figure that early stopping looks at: accuracy, or F1 for the other kinds of task."""
+    found = point.get("dev_accuracy")
+    return found if found is not None else _of_dev(point, "score")
+
+
+def _of_dev(point: Mapping[str, Any], name: str) -> float | None:
+    value = (point.get("dev") or {}).get(name)
+    return None if value is None else float(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 from django.urls import URLPattern, path
 
 from apps.learning import api as twins
-from apps.learning import curve_views, encoding_api, views
+from apps.learning import curve_views, encoding_api, run_views, views
 
 pages: list[URLPattern] = [
     path("train/", views.train, name="train"),
     path("train/curve/", curve_views.curve, name="curve"),
-    path("train/new/", views.run_new, name="run_new"),
-    path("train/runs/<int:pk>/", views.run, name="run"),
-    path("train/runs/<int:pk>/cancel/", views.run_cancel, name="run_cancel"),
+    path("train/new/", run_views.run_new, name="run_new"),
+    path("train/runs/<int:pk>/", run_views.run, name="run"),
+    path("train/runs/<int:pk>/cancel/", run_views.run_cancel, name="run_cancel"),
     path("train/versions/<int:number>/", views.version, name="version"),
     path("train/versions/<int:number>/manifest.json", views.version_manifest, name="version_manifest"),
     path("train/versions/<int:number>/compare/", views.version_compare, name="version_compare"),

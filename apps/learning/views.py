@@ -5,16 +5,15 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.wake import wake_on_commit
-from apps.learning import pages, queries
-from apps.learning.forms import DecisionForm, PairForm, RollbackForm, RunForm
-from apps.learning.models import TrainingRun
-from apps.learning.services import runs, versions
+from apps.learning import pages
+from apps.learning.forms import DecisionForm, PairForm, RollbackForm
+from apps.learning.services import versions
 from apps.projects import access
 from apps.projects.access import Capability
 from apps.projects.models import Project
@@ -34,10 +33,6 @@ def _version(project: Project, number: int) -> ModelVersion:
     return get_object_or_404(
         registry.versions(project).select_related("project", "created_by", "parent"), number=number
     )
-
-
-def _run(project: Project, pk: int) -> TrainingRun:
-    return get_object_or_404(queries.runs(project).select_related("project", "snapshot"), pk=pk)
 
 
 def _may_act(request: UserRequest, project: Project) -> bool:
@@ -65,48 +60,6 @@ def _train_page(request: UserRequest, project: Project, *, status: int = 200, **
     context["decision"] = DecisionForm(initial={"seen": context["seen"]}, auto_id="id_promote_%s")
     context["rollback"] = RollbackForm(initial={"seen": context["seen"]}, auto_id="id_rollback_%s")
     return render(request, "learning/train.html", context | more, status=status)
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def run_new(request: UserRequest, slug: str) -> HttpResponse:
-    project = _managed_by(request, slug)
-    data = pages.data(project)
-    advice = runs.advise(data.examples)
-    form = RunForm(request.POST or None, project=project, advice=advice, missing=len(data.missing))
-    status, refusal = 200, ""
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                run = runs.create(project, request.user, form.wish())
-                wake_on_commit("learning.train", run.pk)
-                return redirect("run", slug, run.pk)
-            except DomainError as error:
-                refusal, status = str(error), error.status
-    context = {"project": project, "form": form, "advice": advice, "data": data, "refusal": refusal}
-    return render(request, "learning/run_new.html", context, status=status)
-
-
-@login_required
-@require_safe
-@vary_on_headers("HX-Request")
-def run(request: UserRequest, slug: str, pk: int) -> HttpResponse:
-    project = _seen_by(request, slug)
-    context = pages.run(_run(project, pk)) | {"may_act": _may_act(request, project)}
-    pieces = {"run-log": "learning/_run_log.html", "run-state": "learning/_run.html"}
-    piece = pieces.get(str(request.htmx.target)) if request.htmx else None
-    return render(request, piece or "learning/run.html", context)
-
-
-@login_required
-@require_POST
-def run_cancel(request: UserRequest, slug: str, pk: int) -> HttpResponse:
-    project = _managed_by(request, slug)
-    found = runs.cancel(_run(project, pk))
-    if request.htmx:
-        return render(request, "learning/_run.html", pages.run(found) | {"may_act": True})
-    return redirect("run", slug, pk)
 
 
 @login_required

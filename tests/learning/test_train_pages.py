@@ -140,7 +140,7 @@ def test_another_projects_version_and_run_are_not_found(alice: User, client_of: 
 
 
 def test_a_run_is_refused_on_the_form_in_words(project: Project, alice: User, client_of: ClientOf) -> None:
-    answer = client_of(alice).post(at("run_new"), {"kind": "head", "encoder": "char-ngrams"})
+    answer = client_of(alice).post(at("run_new"), {"way": "head", "encoder": "char-ngrams"})
     assert answer.status_code == 409
     assert "at least two labels" in answer.content.decode()
     assert not TrainingRun.objects.exists()
@@ -152,19 +152,19 @@ def test_a_label_without_examples_may_be_left_out_on_the_form(
     add_items(project, 5)
     Label.objects.create(project=project, name="lost phone", position=9)
     client = client_of(alice)
-    body = {"kind": "head", "encoder": "char-ngrams", "epochs": 3, "learning_rate": 0.0001, "seed": 4}
+    body = {"way": "head", "encoder": "char-ngrams", "seed": 4}
     refused = client.post(at("run_new"), body)
     assert refused.status_code == 422
     assert "“lost phone”" in refused.content.decode()
     started = client.post(at("run_new"), body | {"leave_out": "on"})
     run = TrainingRun.objects.get()
     assert started["Location"] == at("run", run.pk)
-    assert (run.seed, run.config["epochs"], run.by) == (4, 3, alice)
+    assert (run.kind, run.seed, run.by) == ("head", 4, alice)
 
 
 def test_nonsense_in_the_form_is_said_at_the_field(project: Project, alice: User, client_of: ClientOf) -> None:
     add_items(project, 5)
-    body = {"kind": "magic", "encoder": "", "epochs": -1, "learning_rate": "x"}
+    body = {"way": "magic", "encoder": "", "epochs": -1, "learning_rate": "x"}
     answer = client_of(alice).post(at("run_new"), body)
     assert answer.status_code == 422
     assert not TrainingRun.objects.exists()

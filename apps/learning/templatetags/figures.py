@@ -4,8 +4,17 @@ from typing import Any
 
 from django import template
 from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+
+from apps.learning import engine_words, options
 
 register = template.Library()
+_TRIAL_STATES = {
+    "running": _("running"),
+    "complete": _("finished"),
+    "pruned": _("stopped early"),
+    "failed": _("failed"),
+}
 
 
 @register.filter
@@ -33,3 +42,25 @@ def hundred(share: float | None) -> int:
 def of(table: dict[Any, Any], key: Any) -> Any:
     """A value by a key that is itself a variable."""
     return table.get(key)
+
+
+@register.filter
+def said(sentence: str) -> str:
+    """A sentence of the engine, in the reader's language where we know how it is built."""
+    return engine_words.translated(sentence)
+
+
+@register.filter
+def setting(name: str) -> Any:
+    """A setting of the engine by the name that people read."""
+    return options.name_of(name)
+
+
+@register.filter
+def setting_value(value: Any) -> Any:
+    return "–" if value is None else options.shown(value)
+
+
+@register.filter
+def trial_state(state: str) -> Any:
+    return _TRIAL_STATES.get(state, state)
