@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from workers.learning import heads
+from workers.learning.heads import head as head_module
 from workers.learning.heads import lbfgs, multinomial
 from workers.learning.types import LearningError
 
@@ -97,7 +98,7 @@ def test_a_warm_start_of_another_shape_is_ignored():
 
 
 def test_a_glance_agrees_with_the_whole_table():
-    x, y = blobs(multinomial.CHUNK + 7, 5, 8)
+    x, y = blobs(head_module.CHUNK + 7, 5, 8)
     head = heads.calibrated(heads.fit(x[:200], y[:200], n_classes=5), 1.7)
     label, best, gap = head.glance(x)
     p = np.sort(head.probabilities(x), axis=1)
@@ -145,3 +146,47 @@ def test_cross_fitted_temperature_lowers_the_loss_on_fresh_items():
         return -np.log(h.probabilities(x[400:])[np.arange(800), y[400:]]).mean()
 
     assert loss(heads.calibrated(head, t)) < loss(head)
+
+
+def test_balanced_classes_help_the_rare_one():
+    rng = np.random.default_rng(0)
+    y = (rng.random(600) < 0.05).astype(int)
+    x = rng.normal(size=(600, 6)).astype(np.float32) + 0.8 * y[:, None]
+    plain, fair = heads.fit(x, y, n_classes=2), heads.fit(x, y, n_classes=2, balance="balanced")
+    found = [(head.glance(x)[0][y == 1] == 1).mean() for head in (plain, fair)]
+    assert found[1] > found[0] + 0.2
+
+
+def test_balance_is_scikit_learns():
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = blobs(300, 3, 8)
+    y[:150] = 0
+    reference = LogisticRegression(C=30, max_iter=5_000, tol=1e-8, class_weight="balanced").fit(x, y).predict_proba(x)
+    ours = heads.fit(x, y, n_classes=3, balance="balanced")
+    np.testing.assert_allclose(ours.probabilities(x), reference, atol=0.01)
+
+
+def test_every_head_opens_from_its_bytes():
+    x, y = blobs(60, 3, 8)
+    many = np.eye(3, dtype=bool)[y]
+    texts = [f"word{label} and {n % 5}" for n, label in enumerate(y)]
+    grams = heads.vocabulary(texts, beside_vectors=True)
+    both = heads.features(texts, x, grams)
+    for head in (
+        heads.fit(x, y, n_classes=3),
+        heads.tuned(heads.fit_multi(x, many), x, many, rng=np.random.default_rng(0)),
+    ):
+        again = heads.open(head.to_bytes())
+        assert type(again) is type(head)
+        np.testing.assert_array_equal(again.probabilities(x), head.probabilities(x))
+    for inner in (heads.fit(both, y, n_classes=3), heads.fit_multi(both, many)):
+        head = heads.TextHead(inner, grams, dense=8)
+        again = heads.open(head.to_bytes())
+        np.testing.assert_allclose(again.probabilities(texts, x), head.probabilities(texts, x), atol=1e-5)
+        assert len(head.to_bytes()) < 2_000_000
+
+
+def test_rubbish_opens_as_nothing():
+    with pytest.raises(LearningError, match="cannot be read"):
+        heads.open(b"rubbish")

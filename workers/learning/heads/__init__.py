@@ -1,5 +1,50 @@
-"""Linear models on cached vectors: what is refitted after every few labels. numpy and scipy only."""
+"""Linear models: what is refitted after every few labels. numpy and scipy only.
 
-from .multinomial import Head, calibrated, fit, fit_temperature, softmax, temperature
+`fit` learns one label per text, `fit_multi` several; both read vectors, sparse n-grams or both (features.py,
+ngrams.py). `temperature` and `tuned` make the probabilities honest by cross-fitting. `open` reads what `to_bytes` of
+any head wrote.
+"""
 
-__all__ = ["Head", "calibrated", "fit", "fit_temperature", "softmax", "temperature"]
+from ..types import LearningError
+from .calibration import calibrated, fit_temperature, out_of_fold, temperature
+from .features import Both, Features
+from .head import Head, MultiHead, softmax
+from .multilabel import fit_multi, thresholds, tuned
+from .multinomial import fit
+from .ngrams import Ngrams
+from .text import TextHead, features, vocabulary
+
+__all__ = [
+    "Both",
+    "Features",
+    "Head",
+    "MultiHead",
+    "Ngrams",
+    "TextHead",
+    "calibrated",
+    "features",
+    "fit",
+    "fit_multi",
+    "fit_temperature",
+    "open",
+    "out_of_fold",
+    "softmax",
+    "temperature",
+    "thresholds",
+    "tuned",
+    "vocabulary",
+]
+
+
+def open(raw: bytes) -> Head | MultiHead | TextHead:
+    """Whichever head the bytes hold. Raises LearningError when they are no head."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        names = load(bytes(raw)).keys()
+    except SafetensorError as error:
+        raise LearningError("The stored head cannot be read.") from error
+    if "idf" in names:
+        return TextHead.from_bytes(raw)
+    return MultiHead.from_bytes(raw) if "thresholds" in names else Head.from_bytes(raw)
