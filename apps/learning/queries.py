@@ -1,6 +1,7 @@
 """Reads of the learning app."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, QuerySet
@@ -67,10 +68,15 @@ def snapshot_counts(snapshot_id: int) -> list[tuple[str, int]]:
     return [(name, n) for name, n in rows.annotate(n=Count("pk")).order_by("n", "label__name")]
 
 
-def holdout_truth(project: Project) -> list[tuple[int, int]]:
-    """(item, label) of every labelled hold-out item, in item order."""
-    rows = Resolution.objects.filter(project=project, split=Split.HOLDOUT, label__isnull=False)
-    return list(rows.order_by("item_id").values_list("item_id", "label_id"))
+Truth = int | dict[str, Any]  # a label's id, or the value of another task kind as in Resolution
+
+
+def holdout_truth(project: Project) -> list[tuple[int, Any]]:
+    """(item, Truth) of every labelled hold-out item, in item order."""
+    rows = Resolution.objects.filter(project=project, split=Split.HOLDOUT).order_by("item_id")
+    if project.task_kind == Project.TaskKind.SINGLE:
+        return list(rows.filter(label__isnull=False).values_list("item_id", "label_id"))
+    return list(rows.filter(value__isnull=False).values_list("item_id", "value"))
 
 
 def newest_item(project: Project, *, pool: bool) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from apps.learning import vectors
 from apps.learning.models import Repredict, TrainingRun
-from apps.learning.services import encoding, evaluation, repredictions, training, versions
+from apps.learning.services import encoding, evaluation, jobs, repredictions, training, versions
 from apps.learning.services import runs as service
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
@@ -94,7 +94,7 @@ def _encoder(name: str, digest: str) -> encoders.Encoder:
 
 
 REPREDICT_SLICE = 60.0  # seconds, like ENCODE_SLICE
-Predict = Callable[[repredictions.Chunk], NDArray[np.float32]]
+Predict = Callable[[repredictions.Chunk], repredictions.Answers]
 _stopping = threading.Event()
 
 
@@ -135,14 +135,14 @@ def _train(run: TrainingRun) -> int | None:
     evaluation.evaluate(version)
     if not service.settle(run, TrainingRun.State.SUCCEEDED, progress=1.0):
         return None
-    shutil.rmtree(training.folder_of(run), ignore_errors=True)
+    shutil.rmtree(jobs.folder_of(run), ignore_errors=True)
     return version.pk
 
 
 def _trained(run: TrainingRun) -> ModelVersion | None:
-    output = training.output_of(run)
+    output = jobs.output_of(run)
     if not (output / checkpoint.MANIFEST).exists():
-        folder = training.prepare(run)
+        folder = jobs.prepare(run)
         if run.kind == ModelVersion.Kind.HEAD:
             _save_vectors(run, folder)
         outcome = training.supervise(run, training.Child(folder), stopping=_stopping.is_set)
@@ -159,7 +159,7 @@ def _settle(run: TrainingRun, outcome: training.Outcome) -> None:
     elif outcome.ending in {"cancelled", "failed", "refused"}:
         service.settle(run, TrainingRun.State(outcome.ending), outcome.error)
         if outcome.ending != "failed":
-            shutil.rmtree(training.folder_of(run), ignore_errors=True)
+            shutil.rmtree(jobs.folder_of(run), ignore_errors=True)
 
 
 def repredict(version_id: int) -> bool:
@@ -190,6 +190,8 @@ def _predicted(job: Repredict, predict: Predict) -> Any:
 
 def _predictor(version: ModelVersion) -> Predict:
     model = Predictor(versions.folder_of(version), device=settings.DEVICE)
+    if version.task == Project.TaskKind.SPANS:
+        return lambda chunk: model.spans(chunk.texts)
     if version.kind == ModelVersion.Kind.HEAD:
         return lambda chunk: model.from_vectors(_vectors(version, chunk))
     return lambda chunk: model.probabilities(chunk.texts)
@@ -213,7 +215,7 @@ def _vectors(version: ModelVersion, chunk: repredictions.Chunk) -> NDArray[np.fl
 
 def _save_vectors(run: TrainingRun, folder: Path) -> None:
     """Spare the child the encoding where every example has its vector already."""
-    items = training.items_of(run)
+    items = jobs.items_of(run)
     ids, rows = vectors.of_items(items, encoders.digest(run.config["encoder"]))
     if ids.tolist() == items:
         np.save(folder / "vectors.npy", rows)

@@ -44,7 +44,7 @@ class NewProject(ProjectIn):
     )
 
     class Meta(ProjectIn.Meta):
-        fields = [*_FIELDS, "labels"]
+        fields = ["task_kind", *_FIELDS, "labels"]
 
 
 class Projects(APIView):

@@ -47,6 +47,13 @@ _ENCODER_HELP = _(
 
 
 class NewProjectForm(forms.ModelForm):
+    task_kind = forms.ChoiceField(
+        label=_("What people say about a text"),
+        choices=Project.TaskKind.choices,
+        initial=Project.TaskKind.SINGLE,
+        required=False,
+        help_text=_("This stays as it is: it decides what a truth looks like."),
+    )
     language = forms.ChoiceField(label=_("Language of the texts"), choices=LANGUAGES)
     names = forms.CharField(
         label=_("Labels"),
@@ -57,8 +64,11 @@ class NewProjectForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ["name", "language", "encoder"]
+        fields = ["name", "task_kind", "language", "encoder"]
         help_texts = {"name": _("What is labelled here, for example “Bank questions”."), "encoder": _ENCODER_HELP}
+
+    def clean_task_kind(self) -> str:
+        return self.cleaned_data["task_kind"] or Project.TaskKind.SINGLE
 
     def clean_encoder(self) -> str:
         return _clean_encoder(self.cleaned_data["encoder"])

@@ -21,7 +21,7 @@ from apps.accounts.models import User
 from apps.annotation.models import Prediction
 from apps.learning import runs as bridge
 from apps.learning.models import Evaluation, Repredict, TrainingRun
-from apps.learning.services import repredictions, runs, training, versions
+from apps.learning.services import jobs, repredictions, runs, versions
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
 from tests.learning.teach import add_item, add_items, head_wish
@@ -52,7 +52,7 @@ def test_a_published_head_from_the_wish_to_its_evaluation(project: Project, alic
     measured = Evaluation.objects.get(version=version)
     assert measured.n == 18
     assert measured.metrics["accuracy"] > 0.9
-    assert not training.folder_of(run).exists()
+    assert not jobs.folder_of(run).exists()
 
 
 def test_the_artefact_is_safetensors_and_a_manifest_that_names_its_digest(project: Project, alice: User) -> None:

@@ -53,7 +53,10 @@ say(event="done")
     assert running.progress == 1
     assert [point["step"] for point in running.curve] == [0, 1, 2, 3, 4]
     assert running.curve[0]["dev_accuracy"] == 0.4
-    assert running.curve[-1] == {"step": 4, "epoch": 1, "loss": 0.25, "dev_accuracy": 0.75}
+    assert running.curve[-1] == {
+        **{"step": 4, "epoch": 1, "loss": 0.25, "dev_accuracy": 0.75, "dev_metric": "accuracy"},
+        "dev": {"accuracy": 0.75, "loss": 0.3},
+    }
     assert "reading" in running.log_tail
     assert "a warning from a library" in running.log_tail
 

@@ -86,3 +86,12 @@ def test_a_project_whose_labels_are_refused_is_not_made(charlie: User, client_of
     assert response.status_code == 422
     assert "longer than 120" in response.content.decode()
     assert not Project.objects.filter(name="Half").exists()
+
+
+def test_a_new_project_may_be_about_several_labels_or_spans(charlie: User, client_of: ClientOf) -> None:
+    User.objects.filter(pk=charlie.pk).update(is_superuser=True)
+    body = {"name": "Slots", "task_kind": "spans", "language": "en", "encoder": "minilm-l6"}
+    client_of(charlie).post("/projects/new/", body)
+    assert Project.objects.get(name="Slots").task_kind == Project.TaskKind.SPANS
+    response = client_of(charlie).post("/projects/new/", body | {"name": "Odd", "task_kind": "poems"})
+    assert response.status_code == 422

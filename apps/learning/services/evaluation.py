@@ -1,6 +1,5 @@
 """Versions on the labelled hold-out: how good each is, and whether a candidate beats the one that serves."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,13 +8,13 @@ import numpy as np
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from numpy.typing import NDArray
 
 from apps.annotation.models import Prediction, Resolution
 from apps.content.models import Item, Split
 from apps.learning import queries
 from apps.learning.models import Evaluation
-from apps.projects.models import Label, Project
+from apps.learning.services import holdout
+from apps.projects.models import Project
 from apps.registry.models import ModelVersion
 from workers.learning import types
 
@@ -23,19 +22,8 @@ MARGIN = 0.02  # "not worse" allows two points
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What a version said about the labelled hold-out items that it has seen. Rows run in item order."""
-
-    items: NDArray[np.int64]  # (n,)
-    classes: list[tuple[int, str]]  # the version's label order, then labels it does not know but the truth has
-    truth: NDArray[np.int64]  # (n,) into classes
-    probabilities: NDArray[np.float32]  # (n, k), zero for labels the version does not know
-    predicted: NDArray[np.int64]  # (n,) into classes
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Candidate against the live version on the same items. Differences are in accuracy, candidate − live."""
+    """Candidate against the live version on the same items. Differences are candidate − live."""
 
     kind: str  # better, worse, not_worse, cannot_tell, first (nothing is live), unmeasured (no labelled hold-out)
     sentence: str
@@ -46,74 +34,43 @@ class Comparison:
     more_needed: int | None = None
     fixes: tuple[int, ...] = ()  # items that only the candidate gets right
     breaks: tuple[int, ...] = ()  # items that only the live version gets right
+    metric: str = "accuracy"  # that the difference is about; micro_f1, strict_f1
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def answers(version: ModelVersion, truth: list[tuple[int, int]] | None = None) -> Answers:
-    truth = queries.holdout_truth(version.project) if truth is None else truth
-    said = _said(version, [item for item, _label in truth])
-    truth = [(item, label) for item, label in truth if item in said]
-    classes = _classes(version, {label for _item, label in truth})
-    place = {pk: at for at, (pk, _name) in enumerate(classes)}
-    probabilities = np.zeros((len(truth), len(classes)), dtype=np.float32)
-    known = len(version.label_order)
-    for row, (item, _label) in enumerate(truth):
-        probabilities[row, :known] = said[item][1]
-    return Answers(
-        items=np.array([item for item, _label in truth], dtype=np.int64),
-        classes=classes,
-        truth=np.array([place[label] for _item, label in truth], dtype=np.int64),
-        probabilities=probabilities,
-        predicted=np.array([place[said[item][0]] for item, _label in truth], dtype=np.int64),
-    )
-
-
-def _said(version: ModelVersion, items: list[int]) -> dict[int, tuple[int, NDArray[np.float32]]]:
-    rows = Prediction.objects.filter(version=version, item_id__in=items)
-    return {
-        item: (label, np.asarray(probabilities, dtype=np.float32))
-        for item, label, probabilities in rows.values_list("item_id", "label_id", "probabilities")
-    }
-
-
-def _classes(version: ModelVersion, in_truth: set[int]) -> list[tuple[int, str]]:
-    order = [(int(pk), str(name)) for pk, name in version.label_order]
-    unknown = in_truth - {pk for pk, _name in order}
-    return order + [(label.pk, label.name) for label in Label.objects.filter(pk__in=unknown)]
-
-
-def holdout_hash(seen: Answers) -> str:
-    """Names one state of the labelled hold-out: which items, under which labels."""
-    digest = hashlib.sha256()
-    for item, label in zip(seen.items, seen.truth, strict=True):
-        digest.update(f"{item}:{seen.classes[label][0]};".encode())
-    return digest.hexdigest()
-
-
 def evaluate(version: ModelVersion) -> Evaluation | None:
     """Measure a version on the hold-out as it is labelled now, once per state. None: nothing is labelled yet."""
-    from workers.learning import evaluate as measure
-
-    seen = answers(version)
+    seen = holdout.answers(version)
     if not len(seen.items):
         return None
-    state = holdout_hash(seen)
+    state = seen.state()
     known = Evaluation.objects.filter(version=version, holdout_hash=state).first()
     if known:
         return known
-    metrics = measure.evaluate(
-        seen.truth,
-        seen.predicted,
-        seen.probabilities,
-        n_classes=len(seen.classes),
-        rng=np.random.default_rng(version.seed),
-    )
-    found = metrics.as_dict() | {"classes": [list(pair) for pair in seen.classes]}
+    found = _measured(seen, version) | {"classes": [list(pair) for pair in seen.classes], "slices": _slices(seen)}
     return Evaluation.objects.get_or_create(
-        version=version, holdout_hash=state, defaults={"n": metrics.n, "metrics": found}
+        version=version, holdout_hash=state, defaults={"n": len(seen.items), "metrics": found}
     )[0]
+
+
+def _measured(seen: holdout.Answers, version: ModelVersion) -> dict[str, Any]:
+    from workers.learning import evaluate as measure
+
+    k, rng = len(seen.classes), np.random.default_rng(version.seed)
+    if seen.task == holdout.SPANS:
+        return measure.evaluate_spans(seen.truth, seen.predicted, n_classes=k, rng=rng).as_dict()
+    if seen.task == holdout.MULTI:
+        return measure.evaluate_multi(seen.truth, seen.probabilities, predicted=seen.predicted, rng=rng).as_dict()
+    return measure.evaluate(seen.truth, seen.predicted, seen.probabilities, n_classes=k, rng=rng).as_dict()
+
+
+def _slices(seen: holdout.Answers) -> list[dict[str, Any]]:
+    from workers.learning import evaluate as measure
+
+    found = holdout.fields(seen.items)
+    return [row.as_dict() for row in measure.by_slice(seen.tally(), found)] if found else []
 
 
 def latest(version: ModelVersion) -> Evaluation | None:
@@ -122,30 +79,25 @@ def latest(version: ModelVersion) -> Evaluation | None:
 
 def compare(candidate: ModelVersion, live: ModelVersion | None) -> Comparison:
     """The verdict on the current hold-out labels, over the items that both versions have answered."""
-    from workers.learning import evaluate as measure
-
     if live is None:
         return Comparison(
             "first", _("Nothing is live yet, so there is nothing to compare %(v)s with.") % {"v": candidate}
         )
     truth = queries.holdout_truth(candidate.project)
-    b = answers(candidate, truth)
+    classes = holdout.classes_of([live, candidate], [value for _item, value in truth])
+    b = holdout.answers(candidate, truth, classes)
     seen = set(b.items.tolist())
-    a = answers(live, [pair for pair in truth if pair[0] in seen])
-    common = np.isin(b.items, a.items)
-    if not common.any():
+    a = holdout.answers(live, [pair for pair in truth if pair[0] in seen], classes)
+    if not len(a.items):
         return Comparison(
             "unmeasured",
             _("No held-out item is labelled yet, so nobody can say whether %(b)s is better than %(a)s.")
             % {"a": live, "b": candidate},
         )
-    said_a, said_b, right = (
-        _as_labels(a, a.predicted),
-        _as_labels(b, b.predicted)[common],
-        _as_labels(b, b.truth)[common],
-    )
-    verdict = measure.compare(said_a, said_b, right, margin=MARGIN)
-    ok_a, ok_b, items = said_a == right, said_b == right, b.items[common]
+    if len(a.items) < len(b.items):
+        both = set(a.items.tolist())
+        b = holdout.answers(candidate, [pair for pair in truth if pair[0] in both], classes)
+    verdict = _verdict(a, b)
     return Comparison(
         kind=verdict.kind,
         sentence=_sentence(candidate, live, verdict),
@@ -154,15 +106,20 @@ def compare(candidate: ModelVersion, live: ModelVersion | None) -> Comparison:
         high=verdict.high,
         n=verdict.n,
         more_needed=verdict.more_needed,
-        fixes=tuple(items[ok_b & ~ok_a].tolist()),
-        breaks=tuple(items[ok_a & ~ok_b].tolist()),
+        fixes=tuple(b.items[b.right & ~a.right].tolist()),
+        breaks=tuple(b.items[a.right & ~b.right].tolist()),
+        metric=verdict.metric,
     )
 
 
-def _as_labels(seen: Answers, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places in a version's own order to label ids: two versions may order their labels differently."""
-    ids: NDArray[np.int64] = np.array([pk for pk, _name in seen.classes], dtype=np.int64)[places]
-    return ids
+def _verdict(a: holdout.Answers, b: holdout.Answers) -> types.Verdict:
+    from workers.learning import evaluate as measure
+
+    if b.task == holdout.SPANS:
+        return measure.compare_spans(a.predicted, b.predicted, b.truth, n_classes=len(b.classes), margin=MARGIN)
+    if b.task == holdout.MULTI:
+        return measure.compare_multi(a.predicted, b.predicted, b.truth, margin=MARGIN)
+    return measure.compare(a.predicted, b.predicted, b.truth, margin=MARGIN)
 
 
 def _sentence(candidate: ModelVersion, live: ModelVersion, verdict: types.Verdict) -> str:
@@ -200,7 +157,7 @@ NEWLY_LABELLED = """
 SELECT v.id FROM registry_modelversion v
 WHERE v.project_id = %s AND EXISTS (
     SELECT 1 FROM annotation_resolution r
-    WHERE r.project_id = v.project_id AND r.split = 'holdout' AND r.label_id IS NOT NULL
+    WHERE r.project_id = v.project_id AND r.split = 'holdout' AND (r.label_id IS NOT NULL OR r.value IS NOT NULL)
     AND r.changed_at > COALESCE((SELECT max(e.at) FROM learning_evaluation e WHERE e.version_id = v.id), '-infinity'))
 ORDER BY v.number DESC LIMIT %s
 """
@@ -223,21 +180,24 @@ def evaluate_again(project: Project, *, versions: int = 3) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One labelled hold-out item and what versions said about it: (label id, confidence) in the order asked for."""
+    """One labelled hold-out item and what versions said about it: (Truth, confidence) in the order asked for."""
 
     item: int
     text: str
-    truth: int
-    said: tuple[tuple[int, float], ...]
+    truth: Any  # a label id, or the value of another task kind
+    said: tuple[tuple[Any, float], ...]
 
 
 def judged(items: Sequence[int], versions: Sequence[ModelVersion]) -> list[Judged]:
     """Labelled hold-out items side by side; one that any of the versions has not seen is left out."""
-    truth = dict(Resolution.objects.filter(item_id__in=items, split=Split.HOLDOUT).values_list("item_id", "label_id"))
+    resolved = Resolution.objects.filter(item_id__in=items, split=Split.HOLDOUT)
+    truth = {item: label or value for item, label, value in resolved.values_list("item_id", "label_id", "value")}
     rows = Prediction.objects.filter(item_id__in=items, version__in=versions)
     said = {
-        (item, version): (label, confidence)
-        for item, version, label, confidence in rows.values_list("item_id", "version_id", "label_id", "confidence")
+        (item, version): (label if value is None else value, confidence)
+        for item, version, label, value, confidence in rows.values_list(
+            "item_id", "version_id", "label_id", "value", "confidence"
+        )
     }
     return [
         Judged(item, text, truth[item], tuple(said[item, version.pk] for version in versions))

@@ -1,15 +1,23 @@
 """Predictions into PostgreSQL's binary COPY format, a whole chunk at a time and without a Python object per row."""
 
+import json
+from collections.abc import Sequence
+
 import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
 from apps.learning.binary import HEADER, TRAILER
+from workers.learning.types import SpanAnswer
 
 COPY = (
     "COPY annotation_prediction (item_id, version_id, label_id, confidence, margin, probabilities) "
     "FROM STDIN WITH (FORMAT BINARY)"
 )
+COPY_VALUES = (
+    "COPY annotation_prediction (item_id, version_id, label_id, confidence, margin, probabilities, value) FROM STDIN"
+)
+Probabilities = NDArray[np.float32]  # (n, k)
 
 
 def _row(k: int) -> np.dtype[np.void]:
@@ -52,3 +60,36 @@ def store(
 ) -> None:
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.write(encoded(items, version, label_ids, probabilities))
+
+
+def store_spans(items: Sequence[int], version: int, order: Sequence[int], answers: Sequence[SpanAnswer]) -> None:
+    """What a span model said of each text; `order` gives the label ids."""
+    with connection.cursor() as cursor, cursor.copy(COPY_VALUES) as copy:
+        for item, answer in zip(items, answers, strict=True):
+            spans = [
+                {"start": span.start, "end": span.end, "label": order[span.label], "score": round(span.score, 4)}
+                for span in answer.spans
+            ]
+            margin = max(0.0, min(1.0, answer.margin))
+            copy.write_row((item, version, None, answer.confidence, margin, None, json.dumps({"spans": spans})))
+
+
+def store_labels(
+    items: Sequence[int], version: int, order: Sequence[int], probabilities: Probabilities, thresholds: Sequence[float]
+) -> None:
+    """What a model of several labels said: all its probabilities, and the labels that reached their thresholds.
+
+    The margin is how far the least decided label lies from its threshold, the confidence that of the likeliest label.
+    """
+    limits = np.asarray(thresholds or [0.5] * len(order), dtype=np.float32)
+    said, nearest = probabilities >= limits, np.abs(probabilities - limits).min(axis=1)
+    likeliest = probabilities.argmax(axis=1)
+    with connection.cursor() as cursor, cursor.copy(COPY_VALUES) as copy:
+        for row, item in enumerate(items):
+            p = probabilities[row]
+            labels = sorted(order[place] for place in np.flatnonzero(said[row]))
+            vector = "[" + ",".join(f"{value:.4g}" for value in p) + "]"
+            at = int(likeliest[row])
+            copy.write_row(
+                (item, version, order[at], float(p[at]), float(nearest[row]), vector, json.dumps({"labels": labels}))
+            )

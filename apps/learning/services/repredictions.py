@@ -1,6 +1,7 @@
 """Predicting content under a version in the background: resumable, because what is missing is asked anew each time."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,10 +23,12 @@ from apps.learning.services import prediction_copy
 from apps.projects.models import Project
 from apps.registry import queries as registry
 from apps.registry.models import ModelVersion
+from workers.learning.types import SpanAnswer
 
 STALE_AFTER = timedelta(seconds=30)
 CANDIDATES = 3  # newest versions whose predictions of the hold-out are kept complete
-CHUNK = 8_192  # items predicted and stored in one transaction
+CHUNK = 8_192  # items predicted and stored in one transaction where vectors are there already
+SLOW_CHUNK = 512  # where each text goes through a network: every chunk is a heartbeat
 WAKE_EVERY = 30  # seconds between two messages for one job: the queue may be long
 
 
@@ -74,25 +77,34 @@ def _held(job: Repredict) -> QuerySet[Repredict]:
 
 def missing(job: Repredict) -> Iterator[Chunk]:
     """Items without a prediction of this version, in item order, read a chunk at a time."""
-    after = 0
+    after, size = 0, CHUNK if job.version.kind == ModelVersion.Kind.HEAD else SLOW_CHUNK
     # EXISTS becomes an anti-join over the unique index; NOT IN would compare each item with every prediction
     answered = Exists(Prediction.objects.filter(version_id=job.pk, item_id=OuterRef("pk")))
     while True:
         items = _wanted(job).filter(~answered, pk__gt=after)
-        rows = list(items.order_by("pk").values_list("pk", "text")[:CHUNK])
+        rows = list(items.order_by("pk").values_list("pk", "text")[:size])
         if not rows:
             return
         after = rows[-1][0]
         yield Chunk([pk for pk, _text in rows], [text for _pk, text in rows])
 
 
+Answers = NDArray[np.float32] | Sequence[SpanAnswer]  # (n, k) probabilities, or what was read in n texts
+
+
 @transaction.atomic
-def store(job: Repredict, items: list[int], probabilities: NDArray[np.float32]) -> None:
-    """Keep a chunk's (n, k) probabilities, or raise Superseded. The locked row lets one attempt write at a time."""
+def store(job: Repredict, items: list[int], answers: Answers) -> None:
+    """Keep a chunk's answers, or raise Superseded. The locked row lets one attempt write at a time."""
     if not _held(job).update(done=F("done") + len(items), heartbeat_at=Now()):
         raise Superseded("")
-    order = np.array([pk for pk, _name in job.version.label_order], dtype=np.int64)
-    prediction_copy.store(np.array(items, dtype=np.int64), job.pk, order, probabilities)
+    version = job.version
+    order = [int(pk) for pk, _name in version.label_order]
+    if not isinstance(answers, np.ndarray):
+        prediction_copy.store_spans(items, job.pk, order, answers)
+    elif version.task == Project.TaskKind.MULTI:
+        prediction_copy.store_labels(items, job.pk, order, answers, version.thresholds)
+    else:
+        prediction_copy.store(np.array(items, dtype=np.int64), job.pk, np.array(order, dtype=np.int64), answers)
 
 
 def release(job: Repredict) -> None:
@@ -131,32 +143,73 @@ def _behind(version: ModelVersion, *, pool: bool) -> bool:
 
 
 # Hold-out items stay out of these lists: people label them blind, so no page shows what a model thinks of them before.
-FLIPS = """
-SELECT b.item_id, i.text, a.label_id, b.label_id, a.confidence, b.confidence
+_PAIRS = """
 FROM annotation_prediction b
 JOIN annotation_prediction a ON a.item_id = b.item_id AND a.version_id = %(old)s
 JOIN content_item i ON i.id = b.item_id AND i.split = 'pool'
-WHERE b.version_id = %(new)s AND a.label_id <> b.label_id AND b.item_id > %(after)s
-  AND (%(before)s::bigint IS NULL OR a.label_id = %(before)s) AND (%(now)s::bigint IS NULL OR b.label_id = %(now)s)
+"""
+_FLIPS = """
+SELECT b.item_id, i.text, a.label_id, b.label_id, a.confidence, b.confidence, a.value::text, b.value::text {pairs}
+WHERE b.version_id = %(new)s AND {differ} AND b.item_id > %(after)s
+  AND (%(before)s::bigint IS NULL OR {before}) AND (%(now)s::bigint IS NULL OR {now})
 ORDER BY b.item_id LIMIT %(limit)s
 """
-FLIP_COUNTS = """
-SELECT a.label_id, b.label_id, count(*) FROM annotation_prediction b
-JOIN annotation_prediction a ON a.item_id = b.item_id AND a.version_id = %(old)s
-JOIN content_item i ON i.id = b.item_id AND i.split = 'pool'
-WHERE b.version_id = %(new)s AND a.label_id <> b.label_id
-GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+_WENT = (
+    "{had}.value -> 'labels' @> to_jsonb(%({label})s::bigint)"
+    " AND NOT {has}.value -> 'labels' @> to_jsonb(%({label})s::bigint)"
+)
+_SPANS_OF = "jsonb_path_query_array({0}.value, '$.spans[*].{1}')"
+# task kind -> when two answers differ, and when a label went away or came
+_DIFFER = {
+    Project.TaskKind.SINGLE: ("a.label_id <> b.label_id", "a.label_id = %(before)s", "b.label_id = %(now)s"),
+    Project.TaskKind.MULTI: (
+        "a.value -> 'labels' <> b.value -> 'labels'",
+        _WENT.format(had="a", has="b", label="before"),
+        _WENT.format(had="b", has="a", label="now"),
+    ),
+    Project.TaskKind.SPANS: (
+        "("
+        + " OR ".join(
+            f"{_SPANS_OF.format('a', part)} <> {_SPANS_OF.format('b', part)}" for part in ("start", "end", "label")
+        )
+        + ")",
+        "jsonb_path_query_array(a.value, '$.spans[*].label') @> to_jsonb(%(before)s::bigint)",
+        "jsonb_path_query_array(b.value, '$.spans[*].label') @> to_jsonb(%(now)s::bigint)",
+    ),
+}
+_GONE = """
+SELECT {columns}, count(*) {pairs}
+CROSS JOIN LATERAL jsonb_array_elements({had}.value -> %(name)s) said
+WHERE b.version_id = %(new)s AND NOT EXISTS (
+    SELECT 1 FROM jsonb_array_elements({has}.value -> %(name)s) other WHERE {same})
+GROUP BY {label}
 """
+
+
+def _counts_sql(task: Project.TaskKind) -> str:
+    if task == Project.TaskKind.SINGLE:
+        differ = f"{_PAIRS} WHERE b.version_id = %(new)s AND {_DIFFER[task][0]}"
+        return f"SELECT a.label_id, b.label_id, count(*) {differ} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+    spans = task == Project.TaskKind.SPANS
+    label = "(said ->> 'label')::bigint" if spans else "said::bigint"
+    same = "other - 'score' = said - 'score'" if spans else "other = said"
+    parts = (
+        _GONE.format(columns=columns, pairs=_PAIRS, had=had, has=has, same=same, label=label)
+        for columns, had, has in ((f"{label}, NULL::bigint", "a", "b"), (f"NULL::bigint, {label}", "b", "a"))
+    )
+    return " UNION ALL ".join(parts) + " ORDER BY 3 DESC, 1, 2"
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
     item: int
     text: str
-    before: int  # label ids
-    now: int
+    before: int | None  # label ids: the likeliest; None for spans
+    now: int | None
     confidence_before: float
     confidence_now: float
+    value_before: dict[str, Any] | None = None  # the other task kinds: all that was said
+    value_now: dict[str, Any] | None = None
 
 
 def flips(
@@ -168,21 +221,33 @@ def flips(
     before: int | None = None,
     now: int | None = None,
 ) -> list[Flip]:
-    """Items whose likeliest label differs between two versions, in item order, after a given item."""
+    """Items of which two versions say different things, in item order, after a given item.
+
+    `before` and `now` are labels that went away and came.
+    """
     values = {"old": old.pk, "new": new.pk, "after": after, "before": before, "now": now, "limit": limit}
+    differ, gone, come = _DIFFER[Project.TaskKind(new.task)]
     with connection.cursor() as cursor:
-        cursor.execute(FLIPS, values)
-        return [Flip(*row) for row in cursor.fetchall()]
+        cursor.execute(_FLIPS.format(pairs=_PAIRS, differ=differ, before=gone, now=come), values)
+        return [
+            Flip(*row[:6], *(json.loads(value) if value else None for value in row[6:])) for row in cursor.fetchall()
+        ]
 
 
-def flip_counts(old: ModelVersion, new: ModelVersion) -> list[tuple[int, int, int]]:
-    """(label before, label now, items), most frequent first; kept until more predictions have come in."""
+def flip_counts(old: ModelVersion, new: ModelVersion) -> list[tuple[int | None, int | None, int]]:
+    """(label before, label now, items), most frequent first; kept until more predictions have come in.
+
+    Where a text has several labels or spans, each that went away counts as (label, None), each that came as
+    (None, label).
+    """
     job = queries.repredict_of(new)
     key = f"flips:{old.pk}:{new.pk}:{job.done if job else 0}:{job.attempt if job else 0}"
-    known: list[tuple[int, int, int]] | None = cache.get(key)
+    known: list[tuple[int | None, int | None, int]] | None = cache.get(key)
     if known is None:
+        task = Project.TaskKind(new.task)
         with connection.cursor() as cursor:
-            cursor.execute(FLIP_COUNTS, {"old": old.pk, "new": new.pk})
+            name = "spans" if task == Project.TaskKind.SPANS else "labels"
+            cursor.execute(_counts_sql(task), {"old": old.pk, "new": new.pk, "name": name})
             known = cursor.fetchall()
         cache.set(key, known, 3_600)
     return known

@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from apps.learning.models import SnapshotRow, TrainingRun
+from apps.learning.models import SearchTrial, TrainingRun
 from apps.learning.services import runs
 
 REPORT_EVERY = 1.0  # seconds: heartbeat, news, and how soon a wish to cancel is seen
@@ -26,6 +26,7 @@ GRACE_TO_SAVE = 8.0  # seconds for its checkpoint when the worker stops; Celery 
 CURVE_POINTS = 400
 LOG_BYTES = 16_000
 CANCELLED, REFUSED = 3, 4  # exit codes of the child
+NO_SCORES = {"event", "epoch", "step", "steps", "seconds", "metric"}  # of a line about the dev part
 # the child reads and writes one folder; it has no business with the database, the broker or the keys
 KEPT_FROM_CHILD = {"DATABASE_URL", "BROKER_URL", "SECRET_KEY", "EMAIL_URL", "DJANGO_SETTINGS_MODULE"}
 
@@ -36,46 +37,6 @@ Ending = Literal["done", "cancelled", "failed", "refused", "stopped", "supersede
 class Outcome:
     ending: Ending
     error: str = ""
-
-
-def folder_of(run: TrainingRun) -> Path:
-    return Path(settings.HOME) / "runs" / str(run.pk)
-
-
-def output_of(run: TrainingRun) -> Path:
-    return folder_of(run) / "model"
-
-
-def items_of(run: TrainingRun) -> list[int]:
-    """Its examples in the order in which they are written: by item."""
-    rows = SnapshotRow.objects.filter(snapshot=run.snapshot_id).order_by("item_id")
-    return list(rows.values_list("item_id", flat=True))
-
-
-def prepare(run: TrainingRun) -> Path:
-    """The job's folder: the frozen examples and what to do with them. A checkpoint that lies there already stays."""
-    folder = folder_of(run)
-    folder.mkdir(parents=True, exist_ok=True)
-    order = [pk for pk, _name in run.config["labels"]]
-    place = {pk: at for at, pk in enumerate(order)}
-    rows = SnapshotRow.objects.filter(snapshot=run.snapshot_id).order_by("item_id")
-    with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
-        for item, text, label in rows.values_list("item_id", "item__text", "label_id").iterator(chunk_size=2_000):
-            file.write(json.dumps({"id": item, "text": text, "label": place[label]}, ensure_ascii=False) + "\n")
-    job = {
-        "kind": run.kind,
-        "encoder": run.config["encoder"],
-        "label_order": run.config["labels"],
-        "seed": run.seed,
-        "config": {key: run.config[key] for key in ("epochs", "learning_rate") if run.config.get(key) is not None},
-        "snapshot_hash": run.snapshot.hash if run.snapshot else "",
-        "examples": "examples.jsonl",
-        "device": settings.DEVICE,
-        "parent_pid": os.getpid(),
-        "output": str(output_of(run)),
-    }
-    (folder / "job.json").write_text(json.dumps(job, ensure_ascii=False, indent=1), encoding="utf-8")
-    return folder
 
 
 class Child:
@@ -148,13 +109,14 @@ class Child:
 
 @dataclass(slots=True)
 class News:
-    """The child's lines, digested into the columns of the run's row."""
+    """The child's lines, digested into the columns of the run's row and the rows of its trials."""
 
     curve: list[dict[str, Any]] = field(default_factory=list)
     log: str = ""
     progress: float = 0.0
     error: str = ""
     done: bool = False
+    trials: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number; what was not yet told
 
     def take(self, line: str) -> None:
         try:
@@ -169,6 +131,8 @@ class News:
             self._progress(event)
         elif kind == "dev":
             self._dev(event)
+        elif kind == "trial":
+            self._trial(event)
         elif kind == "failed":
             self.error = str(event.get("error", ""))
             self._write(self.error)
@@ -185,16 +149,38 @@ class News:
             return
         # after a restart from a checkpoint the steps in between are told a second time
         self.curve = [point for point in self.curve if point["step"] < step]
-        self.curve.append({"step": step, "epoch": event.get("epoch"), "loss": round(float(event["loss"]), 5)})
+        point = {"step": step, "epoch": event.get("epoch"), "loss": round(float(event["loss"]), 5)}
+        if event.get("lr") is not None:
+            point["lr"] = float(event["lr"])
+        self.curve.append(point)
         if len(self.curve) > CURVE_POINTS:
             self.curve = [point for at, point in enumerate(self.curve) if at % 2 or "dev_accuracy" in point]
 
     def _dev(self, event: dict[str, Any]) -> None:
-        if event.get("accuracy") is None:
+        """Scores on the run's own dev part; the first one named is the one that decides."""
+        scores = {
+            name: round(float(value), 4)
+            for name, value in event.items()
+            if name not in NO_SCORES and isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        if not scores:
             return
         if not self.curve:  # the head alone, before the first step
             self.curve.append({"step": 0, "epoch": 0})
-        self.curve[-1]["dev_accuracy"] = round(float(event["accuracy"]), 4)
+        if "value" in scores:
+            scores[str(event.get("metric", "value"))] = scores.pop("value")
+        name = event["metric"] if event.get("metric") in scores else next(iter(scores))
+        self.curve[-1] |= {"dev_accuracy": scores[name], "dev": scores, "dev_metric": name}
+
+    def _trial(self, event: dict[str, Any]) -> None:
+        value, seconds = event.get("value"), event.get("seconds")
+        self.trials[int(event["number"])] = {
+            "params": event.get("params") or {},
+            "value": None if value is None else float(value),
+            "state": str(event.get("state", ""))[:16],
+            "seconds": None if seconds is None else float(seconds),
+            "curve": event.get("curve") or [],
+        }
 
     def _write(self, text: str) -> None:
         # PostgreSQL stores no NUL
@@ -202,6 +188,16 @@ class News:
 
     def columns(self) -> dict[str, Any]:
         return {"progress": self.progress, "curve": self.curve, "log_tail": self.log}
+
+
+def _tell(run: TrainingRun, news: News) -> TrainingRun.State | None:
+    """Everything new into the rows; the trials only while the run is this attempt's to write."""
+    state = runs.report(run, **news.columns())
+    if state is not None:
+        for number, values in news.trials.items():
+            SearchTrial.objects.update_or_create(run=run, number=number, defaults=values)
+        news.trials.clear()
+    return state
 
 
 def supervise(run: TrainingRun, child: Child, *, stopping: Callable[[], bool] = lambda: False) -> Outcome:
@@ -217,14 +213,14 @@ def supervise(run: TrainingRun, child: Child, *, stopping: Callable[[], bool] = 
             if time.monotonic() - told < REPORT_EVERY:
                 continue
             told = time.monotonic()
-            state = runs.report(run, **news.columns())
+            state = _tell(run, news)
             if state is None:
                 return Outcome("superseded")
             if state == TrainingRun.State.CANCELLING:
                 return _stop(run, child, news, "cancelled")
         for line in child.rest():
             news.take(line)
-        runs.report(run, **news.columns())
+        _tell(run, news)
         return _ending(child.process.returncode, news)
     finally:
         child.kill()
@@ -234,7 +230,7 @@ def _stop(run: TrainingRun, child: Child, news: News, ending: Ending) -> Outcome
     child.stop(GRACE if ending == "cancelled" else GRACE_TO_SAVE)
     for line in child.lines(timeout=0.01):
         news.take(line)
-    runs.report(run, **news.columns())
+    _tell(run, news)
     return Outcome(ending)
 
 

@@ -5,14 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
 from apps.learning.models import TrainingRun
-from apps.learning.services import evaluation, repredictions, runs
+from apps.learning.services import evaluation, jobs, repredictions, runs
+from apps.learning.services.jobs import models_root
 from apps.projects.models import Project
 from apps.registry import queries as registry
 from apps.registry import services as registrar
@@ -23,17 +23,13 @@ def folder_of(version: ModelVersion) -> Path:
     return models_root() / version.path
 
 
-def models_root() -> Path:
-    return Path(settings.HOME) / "models"
-
-
 def record(run: TrainingRun, artefact: Path, manifest: dict[str, Any]) -> ModelVersion | None:
     """Give a finished run's artefact its place and its row, in that order: a row never points at nothing.
 
     A crash in between leaves a folder without a row, which the next attempt replaces. None: the run is no longer this
     attempt's to finish.
     """
-    number = registry.next_number(run.project)
+    number, parents = registry.next_number(run.project), jobs.parents_of(run)
     path = f"{run.project_id}/{number}"
     _place(artefact, models_root() / path)
     try:
@@ -41,15 +37,17 @@ def record(run: TrainingRun, artefact: Path, manifest: dict[str, Any]) -> ModelV
             version = ModelVersion.objects.create(
                 project=run.project,
                 number=number,
-                kind=run.kind,
+                kind=manifest["kind"],
+                task=manifest["task"],
                 encoder=manifest["encoder"],
                 encoder_digest=manifest["encoder_digest"],
                 label_order=manifest["label_order"],
-                snapshot_hash=run.snapshot.hash if run.snapshot else "",
+                thresholds=manifest["thresholds"],
+                snapshot_hash=run.snapshot.hash if run.snapshot else _inherited(parents),
                 seed=run.seed,
-                config=manifest["config"] | {"left_out": run.config.get("left_out", [])},
+                config=_config(run, manifest["config"]),
                 metrics=manifest["metrics"],
-                parent=registry.live_version(run.project),
+                parent=parents[0] if parents else registry.live_version(run.project),
                 path=path,
                 digest=manifest["digest"],
                 created_by=run.by,
@@ -60,6 +58,22 @@ def record(run: TrainingRun, artefact: Path, manifest: dict[str, Any]) -> ModelV
             return version
     except (repredictions.Superseded, IntegrityError):
         return None
+
+
+def _inherited(parents: list[ModelVersion]) -> str:
+    """What was made of versions that learnt from one and the same snapshot learnt from it too."""
+    hashes = {version.snapshot_hash for version in parents}
+    return hashes.pop() if len(hashes) == 1 else ""
+
+
+def _config(run: TrainingRun, config: dict[str, Any]) -> dict[str, Any]:
+    """What decided the model; folders of this machine mean nothing elsewhere, so parents are named by number."""
+    said = {name: value for name, value in config.items() if name not in ("parent", "parents")}
+    return said | {
+        "made_by": run.kind,
+        "parents": run.config.get("parents", []),
+        "left_out": run.config.get("left_out", []),
+    }
 
 
 def _place(artefact: Path, target: Path) -> None:
@@ -140,9 +154,11 @@ def manifest(version: ModelVersion) -> dict[str, Any]:
     return {
         "version": version.number,
         "kind": version.kind,
+        "task": version.task,
         "encoder": version.encoder,
         "encoder_digest": version.encoder_digest,
         "label_order": version.label_order,
+        "thresholds": version.thresholds,
         "snapshot_hash": version.snapshot_hash,
         "seed": version.seed,
         "config": version.config,
