@@ -48,7 +48,7 @@ def test_a_tie_goes_to_the_class_given_most_often():
 def test_many_opinions_let_dawid_skene_beat_majority_and_know_the_raters():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 500)
-    skill = np.array([0.95, 0.9, 0.45, 0.45, 0.45, 0.45, 0.45])
+    skill = np.array([0.95, 0.9, 0.2, 0.2, 0.2, 0.2, 0.2])
     said = np.where(rng.random((500, 7)) < skill, truth[:, None], rng.integers(0, 3, (500, 7))).astype(float)
     found, votes = quality.dawid_skene(said, n_classes=3), quality.majority(said, n_classes=3)
     assert (found.labels == truth).mean() >= (votes.labels == truth).mean() + 0.03
@@ -181,6 +181,7 @@ def test_a_class_with_hardly_an_example_is_not_called_wrong():
 
 def test_scores_of_several_labels_are_cleanlabs_and_find_what_was_flipped():
     from cleanlab.multilabel_classification import get_label_quality_scores
+    from sklearn.metrics import roc_auc_score
 
     rng = np.random.default_rng(0)
     truth = rng.random((800, 6)) < 0.3
@@ -193,7 +194,9 @@ def test_scores_of_several_labels_are_cleanlabs_and_find_what_was_flipped():
     kept = given.any(axis=1)
     theirs = get_label_quality_scores([np.flatnonzero(row).tolist() for row in given[kept]], p[kept])
     np.testing.assert_allclose(found.score[kept], theirs, atol=1e-6)
-    assert found.flagged[rows].mean() >= 0.95
+    flipped = np.isin(np.arange(800), rows)
+    assert roc_auc_score(flipped, -found.score) >= 0.99
+    assert flipped[found.flagged].mean() >= 0.95
     assert (found.suggested[rows] == columns).mean() >= 0.95
     assert sum(one.flagged for one in found.per_class) >= found.flagged.sum()
 
@@ -209,7 +212,8 @@ def test_a_text_with_spans_is_as_good_as_its_worst_token():
         raw = np.exp(3 * np.eye(4)[one] + rng.standard_normal((len(one), 4)))
         p.append(raw / raw.sum(axis=1, keepdims=True))
     given = [one.copy() for one in tags]
-    given[3][-1] = (given[3][-1] + 1) % 4
+    given[3][-1] = (given[3][-1] + 1) % 4  # and the model is sure of what it was
+    p[3][-1] = np.where(np.arange(4) == tags[3][-1], 0.97, 0.01)
     found = quality.find_span_errors(given, p)
     theirs, _ = get_label_quality_scores([one.tolist() for one in given[:-1]], p[:-1])
     np.testing.assert_allclose(found.score[:-1], theirs, atol=1e-9)

@@ -62,8 +62,10 @@ def confident_flags(given: Ints, p: Floats) -> NDArray[np.bool_]:
     sure = np.bincount(given, self_confidence(given, p), minlength=k) / np.maximum(size, 1)
     thresholds = np.where(size > 0, sure, np.inf)
     confident = p >= thresholds - TINY
-    likely = np.where(confident, p, -1.0).argmax(axis=1)
-    flags: NDArray[np.bool_] = confident.any(axis=1) & (likely != given) & (size[given] >= FEWEST)
+    best = p.argmax(axis=1)
+    likely = np.where(confident.sum(axis=1) > 1, best, confident.argmax(axis=1))
+    contradicted = confident.any(axis=1) & (likely != given) & (best != given)
+    flags: NDArray[np.bool_] = contradicted & (size[given] >= FEWEST)
     return flags
 
 
