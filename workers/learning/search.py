@@ -156,9 +156,8 @@ class Hunt:
                 on_event=attempt.on_event,
                 should_stop=attempt.should_stop,
             )
-            kept = _kept(manifest)
-            attempt.trial.set_user_attr(LOSS, float(kept[LOSS]))
-            state, value = TrialState.COMPLETE, score(kept)
+            attempt.trial.set_user_attr(LOSS, _loss(manifest))
+            state, value = TrialState.COMPLETE, float(manifest.metrics["dev_value"])
         except Cancelled:
             if not attempt.hopeless:
                 raise
@@ -243,18 +242,14 @@ class Attempt:
     def _judge(self, event: dict[str, Any]) -> None:
         epoch = int(event["epoch"])
         if epoch > 0:  # before the first epoch only the head speaks, which is alike for all
-            self.trial.report(score(event), epoch)
+            self.trial.report(float(event["value"]), epoch)
             self.hopeless = bool(self.trial.should_prune())
 
 
-def _kept(manifest: Manifest) -> dict[str, Any]:
-    """The dev figures of the epoch whose weights were published."""
-    return next(d for d in manifest.metrics["dev"] if d["epoch"] == manifest.metrics["best_epoch"])
-
-
-def score(event: dict[str, Any]) -> float:
-    """The task's own measure among dev figures: the number that is neither the epoch nor the loss."""
-    return float(next(v for k, v in event.items() if isinstance(v, float) and k not in ("epoch", LOSS)))
+def _loss(manifest: Manifest) -> float:
+    """Dev loss of the epoch whose weights were published."""
+    metrics = manifest.metrics
+    return next(float(d[LOSS]) for d in metrics["dev"] if d["epoch"] == metrics["best_epoch"])
 
 
 def _event_of(trial: Any) -> dict[str, Any]:

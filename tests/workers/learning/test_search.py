@@ -128,11 +128,11 @@ def test_a_hopeless_trial_is_pruned_and_a_failed_one_does_not_end_the_search(man
             raise LearningError("The loss is not a number.")
         dev = [{"epoch": i + 1, "loss": 1.0, "accuracy": value} for i, value in enumerate(curve)]
         for point in dev:
-            on_event({"event": "dev"} | point)
+            on_event({"event": "dev", "value": point["accuracy"]} | point)
             if should_stop():
                 raise Cancelled
         target.mkdir(parents=True)
-        return replace(written, metrics={"dev": dev, "best_epoch": len(curve)})
+        return replace(written, metrics={"dev": dev, "best_epoch": len(curve), "dev_value": curve[-1]})
 
     written = hunting.Manifest("transformer", "toy", "d", ORDER, 4)
     monkeypatch.setattr(hunting, "publish", publish)
