@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from apps.annotation import services as annotation
 from apps.annotation.models import Lease, Task
-from apps.learning import vectors
+from apps.learning import lessons, vectors
+from apps.learning.lessons import LiveModel
 from apps.projects.models import Project
-from workers.learning import heads
-from workers.learning.sampling import plan
+from workers.learning.sampling import DEFAULT, STRATEGIES, SpanScores, plan
 from workers.learning.types import Choice
 
 Ids = NDArray[np.int64]
@@ -35,11 +35,12 @@ _closed: dict[int, tuple[float, Ids]] = {}  # project -> (until, items)
 @dataclass(frozen=True, slots=True)
 class Scene:
     pool: vectors.Pool
-    head: heads.Head | None
+    head: LiveModel | None
     labelled: Ids  # rows
-    classes: Ids  # of the labelled rows
+    truths: lessons.Truths  # of the labelled rows
     n_classes: int
     free: NDArray[np.bool_]  # (n,) rows that may be chosen
+    spans: SpanScores | None = None  # what the serving version said, where no head can be
 
 
 def choose(project: Project, scene: Scene, rng: np.random.Generator) -> list[Choice]:
@@ -88,7 +89,7 @@ def _wanted(project: Project) -> int:
     return min(TOP[1], max(TOP[0], TOP_PER_PERSON * people))
 
 
-def _gaps(head: heads.Head, rows: NDArray[np.float16]) -> NDArray[np.float32]:
+def _gaps(head: LiveModel, rows: NDArray[np.float16]) -> NDArray[np.float32]:
     """Margin of every row; a large pool in pieces, one to a core, each with a BLAS of one thread."""
     if len(rows) <= PIECE:
         return head.glance(rows)[2]
@@ -108,14 +109,22 @@ def _planned(
         vectors=scene.pool.rows,
         margins=gap,
         labelled_vectors=np.asarray(scene.pool.rows[scene.labelled], dtype=np.float32),
-        labelled_classes=scene.classes,
+        labelled_classes=scene.truths.said,
         n_classes=scene.n_classes,
         n=_wanted(project),
         random_share=project.random_share,
         rng=rng,
         labels_so_far=len(scene.labelled),
         allowed=free,
+        strategy=strategy_of(project),
+        head=scene.head,
+        spans=scene.spans,
     )
+
+
+def strategy_of(project: Project) -> str:
+    """The chosen one; the default where none was chosen or it is no longer known."""
+    return project.strategy if project.strategy in STRATEGIES else DEFAULT
 
 
 def _with_open_task(project: Project, pool: vectors.Pool, choices: Sequence[Choice]) -> list[Choice]:

@@ -6,10 +6,12 @@ the vectors that are scored from vectors.Pool, which holds no hold-out item: nei
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -19,19 +21,26 @@ from psycopg import sql
 from threadpoolctl import threadpool_limits
 
 from apps.annotation.models import Arrival, Resolution
-from apps.learning import binary, choosing, queries, vectors
+from apps.learning import binary, choosing, lessons, queries, vectors
+from apps.learning.lessons import LiveModel
 from apps.learning.models import Encoding, LiveHead
 from apps.learning.services import head as service
+from apps.learning.services import stopping
 from apps.projects.models import Label, Project
-from workers.learning import evaluate, heads
+from apps.registry import queries as registry
+from workers.learning import heads
+from workers.learning.sampling import SpanScores
 from workers.learning.types import LearningError
 
 log = logging.getLogger(__name__)
 
 Ids = NDArray[np.int64]
 
-MOST_FITTED = 20_000  # labels; more say little more to a linear head and would cost seconds
-EACH_CLASS = 50  # of which so many of every class stay
+
+_SAID_OF_SPANS = """
+SELECT p.item_id, p.confidence, p.margin, coalesce((p.value ->> 'tokens')::int, 1) FROM annotation_prediction p
+JOIN content_item i ON i.id = p.item_id AND i.split = 'pool' WHERE p.version_id = %s
+"""
 
 
 @dataclass
@@ -54,7 +63,7 @@ class State:
     seen_through: int
     label_order: list[int]
     fitted_through: datetime | None
-    trained: Ids  # (n, 2): item, label
+    truths: lessons.Truths
     busy: Ids  # pool items that are resolved or in somebody's hands
 
 
@@ -84,20 +93,29 @@ def _once(project: Project) -> bool:
     revision = state.head.revision + 1
     with timing.step("fit"):
         head = _fit(project, state, pool)
+    rng = np.random.default_rng([project.seed, revision])
     with timing.step("choose"):
         scene = _scene(project, state, pool, head)
-        choices = choosing.choose(project, scene, np.random.default_rng([project.seed, revision]))
+        choices = choosing.choose(project, scene, rng)
         top = choosing.top_choices(scene, choices, state.label_order, revision)
     with timing.step("evaluate"):
         score = _evaluate(project, state, head) if head is not None else None
+        stability = _stability(state, scene, score, rng)
     fitted = service.Fitted(
         revision=revision,
         encoder_digest=state.digest,
         weights=head.to_bytes() if head is not None else None,
         label_order=state.label_order,
-        n_labels=len(state.trained),
+        n_labels=len(state.truths),
         fitted_through=state.fitted_through,
         seen_through=state.seen_through,
+        stability=stability,
+        sampled=service.Sampled(
+            strategy=choosing.strategy_of(project),
+            reasons=dict(Counter(choice.reason for choice in choices)),
+            pool=int(scene.free.sum()),
+            seconds=timing.steps["choose"],
+        ),
     )
     with timing.step("publish"):
         service.publish(project, fitted, top, score)
@@ -116,15 +134,16 @@ def _read(project: Project) -> State:
         digest, through = head.encoder_digest, head.seen_through
     # read before the rows: what comes in between counts as new again, never as seen
     newest = Resolution.objects.filter(project=project).aggregate(at=Max("changed_at"))["at"]
+    label_order = list(
+        Label.objects.filter(project=project, archived_at=None).order_by("pk").values_list("pk", flat=True)
+    )
     return State(
         head=head,
         digest=digest,
         seen_through=through,
-        label_order=list(
-            Label.objects.filter(project=project, archived_at=None).order_by("pk").values_list("pk", flat=True)
-        ),
+        label_order=label_order,
         fitted_through=newest,
-        trained=_integers("SELECT item_id, label_id FROM learning_trainable WHERE project_id = {}", project, 2),
+        truths=lessons.read(project, label_order),
         busy=np.concatenate(
             [
                 _integers(
@@ -145,96 +164,104 @@ def _integers(query: str, project: Project, columns: int) -> Ids:
     return binary.copy_integers(connection, sql.SQL(query).format(sql.Literal(project.pk)), columns)
 
 
-def _scene(project: Project, state: State, pool: vectors.Pool, head: heads.Head | None) -> choosing.Scene:
+def _scene(project: Project, state: State, pool: vectors.Pool, head: LiveModel | None) -> choosing.Scene:
     free = pool.ids <= state.seen_through  # what came later has no task yet
     busy = pool.places(state.busy)
     free[busy[busy >= 0]] = False
-    labelled, classes = _examples(state, pool)
-    return choosing.Scene(pool, head, labelled, classes, len(state.label_order), free)
+    labelled, truths = _examples(state, pool)
+    spans = _span_scores(project, pool) if project.task_kind == Project.TaskKind.SPANS else None
+    return choosing.Scene(pool, head, labelled, truths, len(state.label_order), free, spans)
 
 
-def _examples(state: State, pool: vectors.Pool) -> tuple[Ids, Ids]:
-    """(rows, classes) of the labelled items that have a vector."""
-    rows = pool.places(state.trained[:, 0])
-    classes = _classes(state.label_order, state.trained[:, 1])
-    usable = (rows >= 0) & (classes >= 0)
-    return rows[usable], classes[usable]
+def _examples(state: State, pool: vectors.Pool) -> tuple[Ids, lessons.Truths]:
+    """(rows, truths) of the labelled items that have a vector."""
+    rows = pool.places(state.truths.items)
+    usable = rows >= 0
+    if state.truths.said.ndim == 1:
+        usable &= state.truths.said >= 0
+    return rows[usable], state.truths.at(usable)
 
 
-def _fit(project: Project, state: State, pool: vectors.Pool) -> heads.Head | None:
-    """None while fewer than two classes have an example with a vector: nothing can be told apart yet."""
-    rows, classes = _examples(state, pool)
-    if len(np.unique(classes)) < 2:
+def _fit(project: Project, state: State, pool: vectors.Pool) -> LiveModel | None:
+    """None while nothing can be told apart yet, and for spans, which a head cannot mark."""
+    rows, truths = _examples(state, pool)
+    if project.task_kind == Project.TaskKind.SPANS or not lessons.teachable(truths.said):
         return None
-    kept = _spared(classes, np.random.default_rng(project.seed))
+    rng = np.random.default_rng(project.seed)
+    kept = lessons.spared(truths.said, rng)
     x = np.asarray(pool.rows[rows[kept]], dtype=np.float32)
-    return heads.fit(x, classes[kept], n_classes=len(state.label_order), warm=_warm(state))
+    return lessons.fit(x, truths.said[kept], k=len(state.label_order), warm=_warm(state), rng=rng)
 
 
-def _classes(label_order: list[int], labels: Ids) -> Ids:
-    """Place of each label id in the (ascending) order; -1 for an unknown one."""
-    order = np.asarray(label_order, dtype=np.int64)
-    if not len(order):
-        return np.full(len(labels), -1, dtype=np.int64)
-    at = np.minimum(np.searchsorted(order, labels), len(order) - 1)
-    return np.where(order[at] == labels, at, -1)
+def _span_scores(project: Project, pool: vectors.Pool) -> SpanScores | None:
+    """What the serving version said of every row of the pool; None before one serves.
+
+    A text that it has not read yet counts as an ordinary one.
+    """
+    version = registry.live_version(project)
+    if version is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_SAID_OF_SPANS, [version.pk])
+        found = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 4)
+    rows = pool.places(found[:, 0].astype(np.int64))
+    found, rows = found[rows >= 0], rows[rows >= 0]
+    if not len(rows):
+        return None
+    scores = np.tile(np.median(found[:, 1:], axis=0), (len(pool), 1))
+    scores[rows] = found[:, 1:]
+    return SpanScores(
+        confidence=scores[:, 0].astype(np.float32),
+        margin=scores[:, 1].astype(np.float32),
+        tokens=scores[:, 2].astype(np.int64),
+    )
 
 
-def _spared(classes: Ids, rng: np.random.Generator) -> Ids:
-    """Rows to fit on: all of them, or a random part that still holds the first examples of every class."""
-    if len(classes) <= MOST_FITTED:
-        return np.arange(len(classes))
-    shuffled = rng.permutation(len(classes))
-    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
-    starts = np.searchsorted(classes[by_class], np.arange(classes.max() + 1))
-    rank = np.empty(len(classes), dtype=np.int64)
-    rank[by_class] = np.arange(len(classes)) - starts[classes[by_class]]
-    place = np.empty(len(classes), dtype=np.int64)
-    place[shuffled] = np.arange(len(classes))
-    return np.lexsort((place, rank >= EACH_CLASS))[:MOST_FITTED]
-
-
-def _warm(state: State) -> heads.Head | None:
+def _warm(state: State) -> LiveModel | None:
     """The last head, its classes moved to where they now stand; new ones start at nothing."""
     old = state.head
     if old.weights is None or old.encoder_digest != state.digest:
         return None
     try:
-        head = heads.Head.from_bytes(bytes(old.weights))
+        head = heads.open(bytes(old.weights))
     except LearningError as error:
         log.warning("live head of project %s: %s", old.project_id, error)
         return None
+    if isinstance(head, heads.TextHead):
+        return None
     if old.label_order == state.label_order:
         return head
-    came_from = _classes(old.label_order, np.asarray(state.label_order, dtype=np.int64))
-    known = came_from >= 0
-    weights = np.zeros((len(came_from), head.weights.shape[1]), dtype=np.float32)
-    bias = np.full(len(came_from), head.bias.min(), dtype=np.float32)
-    weights[known], bias[known] = head.weights[came_from[known]], head.bias[came_from[known]]
-    return heads.Head(weights, bias)
+    return lessons.moved(head, lessons.places(old.label_order, np.asarray(state.label_order, dtype=np.int64)))
 
 
-def _evaluate(project: Project, state: State, head: heads.Head) -> service.HoldoutScore | None:
+def _stability(
+    state: State, scene: choosing.Scene, score: service.HoldoutScore | None, rng: np.random.Generator
+) -> dict[str, Any] | None:
+    """Its record with one more round of labels; None when none is full yet."""
+    head, pool, truths = scene.head, scene.pool, state.truths
+    frame = f"{state.digest[:12]}:{state.label_order}"
+    if head is None or not stopping.due(state.head.stability, len(truths), frame):
+        return None
+    look = stopping.Look(
+        pool=pool.ids[pool.ids <= state.seen_through],
+        said=lambda items: lessons.said(head, np.asarray(pool.rows[pool.places(items)])),
+        labelled=truths.items,
+        labels=len(truths),
+        classes=lessons.classes_seen(truths.said),
+        score=score.accuracy if score else None,
+        frame=frame,
+    )
+    return stopping.noted(state.head.stability, look, rng)
+
+
+def _evaluate(project: Project, state: State, head: LiveModel) -> service.HoldoutScore | None:
     """On the labelled hold-out only, which sampling did not choose."""
     truth = queries.holdout_truth(project)
     if not truth:
         return None
-    items, labels = np.asarray(truth, dtype=np.int64).T
-    ids, x = _holdout_vectors(project.pk, state.digest, items)
-    classes = _classes(state.label_order, labels[np.searchsorted(items, ids)])
-    x, classes = x[classes >= 0], classes[classes >= 0]
-    if not len(classes):
-        return None
-    table = evaluate.confusion(classes, head.glance(x)[0], len(state.label_order))
-    right = int(np.trace(table))
-    interval = evaluate.wilson(right, len(classes))
-    return service.HoldoutScore(
-        n=len(classes),
-        accuracy=right / len(classes),
-        low=interval.low,
-        high=interval.high,
-        macro_f1=evaluate.macro_f1(table),
-    )
+    truths = lessons.of_values(project, truth, state.label_order)
+    ids, x = _holdout_vectors(project.pk, state.digest, truths.items)
+    return lessons.score(head, x, truths.said[np.searchsorted(truths.items, ids)], project.seed)
 
 
 def _holdout_vectors(project_id: int, digest: str, items: Ids) -> tuple[Ids, NDArray[np.float32]]:

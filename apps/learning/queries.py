@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from apps.annotation.models import Resolution
 from apps.content.models import Item, Split
-from apps.learning.models import CurvePoint, Encoding, Repredict, SnapshotRow, Trainable, TrainingRun
+from apps.learning.models import CurvePoint, Encoding, Repredict, Trainable, TrainingRun
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
 
@@ -62,10 +62,23 @@ def live_run(project: Project) -> TrainingRun | None:
     return runs(project).filter(state__in=TrainingRun.LIVE).first()
 
 
+_SNAPSHOT_COUNTS = """
+SELECT l.name, count(*) FROM learning_snapshotrow s
+CROSS JOIN LATERAL (
+    SELECT s.label_id AS label WHERE s.label_id IS NOT NULL
+    UNION ALL SELECT said::bigint FROM jsonb_array_elements(s.value -> 'labels') said
+    UNION ALL SELECT (span ->> 'label')::bigint FROM jsonb_array_elements(s.value -> 'spans') span
+) given
+JOIN projects_label l ON l.id = given.label
+WHERE s.snapshot_id = %s GROUP BY l.id ORDER BY 2, 1
+"""
+
+
 def snapshot_counts(snapshot_id: int) -> list[tuple[str, int]]:
-    """(label, examples) of a frozen snapshot, fewest first."""
-    rows = SnapshotRow.objects.filter(snapshot_id=snapshot_id).values_list("label__name")
-    return [(name, n) for name, n in rows.annotate(n=Count("pk")).order_by("n", "label__name")]
+    """(label, examples or spans) of a frozen snapshot, fewest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SNAPSHOT_COUNTS, [snapshot_id])
+        return cursor.fetchall()
 
 
 Truth = int | dict[str, Any]  # a label's id, or the value of another task kind as in Resolution

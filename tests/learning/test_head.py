@@ -9,7 +9,7 @@ from django.db import connections
 from django.utils import timezone
 
 from apps.annotation.models import Lease, Resolution, Task
-from apps.learning import live, queries, vectors
+from apps.learning import lessons, live, queries, vectors
 from apps.learning.models import CurvePoint, Encoding, LiveHead
 from apps.learning.services import head as service
 from apps.projects.models import Label, Project
@@ -274,11 +274,11 @@ def test_the_steps_and_their_sum_are_written_down(bank: Bank) -> None:
 
 
 def test_with_many_labels_the_fit_takes_a_part_that_keeps_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MOST_FITTED", 500)
+    monkeypatch.setattr(lessons, "MOST_FITTED", 500)
     classes = np.concatenate([np.zeros(5_000, dtype=np.int64), np.full(20, 1), np.full(300, 2)])
-    kept = live._spared(classes, np.random.default_rng(0))
+    kept = lessons.spared(classes, np.random.default_rng(0))
     assert len(kept) == len(set(kept)) == 500
     counts = np.bincount(classes[kept])
     assert counts[1] == 20
-    assert counts[2] >= live.EACH_CLASS
+    assert counts[2] >= lessons.EACH_CLASS
     assert counts[0] > 300

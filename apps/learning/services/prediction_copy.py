@@ -71,7 +71,8 @@ def store_spans(items: Sequence[int], version: int, order: Sequence[int], answer
                 for span in answer.spans
             ]
             margin = max(0.0, min(1.0, answer.margin))
-            copy.write_row((item, version, None, answer.confidence, margin, None, json.dumps({"spans": spans})))
+            value = json.dumps({"spans": spans, "tokens": answer.tokens})
+            copy.write_row((item, version, None, answer.confidence, margin, None, value))
 
 
 def store_labels(
