@@ -1,14 +1,16 @@
 """Model artefacts on disk: safetensors and a manifest, complete or absent, checked before anything is loaded.
 
 An artefact is a folder. `manifest.json` names every other file with its SHA-256; the digest of the artefact is that of
-its weights. A folder is written under a temporary name, synced and renamed, so that a crash or a full disk leaves the
-old one untouched. Nothing is ever pickled.
+its weights (of its graph, of its list of members). A folder is written under a temporary name, synced and renamed, so
+that a crash or a full disk leaves the old one untouched. Nothing is ever pickled.
 """
 
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from .types import LearningError, Task
 
 MANIFEST = "manifest.json"
 WEIGHTS = "model.safetensors"
+ONNX = "model.onnx"
+MEMBERS = "members.json"  # of an ensemble: which artefacts below its folder, with their digests
+MAIN = (WEIGHTS, ONNX, MEMBERS)  # the first of these that is there decides the predictions and gives the digest
 FORMAT = 1
 
 
@@ -37,7 +42,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        return self.files[WEIGHTS]
+        return next(self.files[name] for name in MAIN if name in self.files)
 
     @property
     def n_classes(self) -> int:
@@ -51,6 +56,21 @@ def prepare(target: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
+
+
+@contextmanager
+def draft(target: Path) -> Iterator[Path]:
+    """A folder to fill and `publish`. If anything fails before that, it is gone and `target` is as it was.
+
+    Raises LearningError in words when the disk refuses."""
+    try:
+        folder = prepare(target)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # published, it bears its name already
+    except OSError as error:
+        raise LearningError(f"The model could not be written: {error.strerror or error}.") from error
 
 
 def publish(folder: Path, target: Path, manifest: Manifest) -> Manifest:
@@ -108,7 +128,7 @@ def _read_manifest(folder: Path) -> Manifest:
         raise LearningError(f"The manifest of the model in “{folder.name}” cannot be read.") from error
     if manifest.format != FORMAT:
         raise LearningError(f"The model in “{folder.name}” has format {manifest.format}; this version reads {FORMAT}.")
-    if WEIGHTS not in manifest.files:
+    if not set(MAIN) & set(manifest.files):
         raise LearningError(f"The manifest of the model in “{folder.name}” names no weights.")
     return manifest
 

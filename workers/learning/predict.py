@@ -1,14 +1,21 @@
-"""Open a published artefact of either kind and turn texts into probabilities."""
+"""Open a published artefact of any kind and let it read texts."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from . import checkpoint, encoders, heads
-from .checkpoint import WEIGHTS, Manifest
+from .checkpoint import MEMBERS, ONNX, WEIGHTS, Manifest
+from .finetune import decode
 from .finetune.classifier import Classifier
-from .types import Floats, LearningError, Progress
+from .finetune.graph import Graph
+from .finetune.voting import vote
+from .types import Floats, LearningError, Progress, SpanAnswer, Task
+
+AnyHead = heads.Head | heads.MultiHead | heads.TextHead
 
 
 class Predictor:
@@ -17,35 +24,91 @@ class Predictor:
     def __init__(self, path: Path | str, *, device: str = "auto", threads: int | None = None) -> None:
         folder = Path(path)
         self.manifest: Manifest = checkpoint.verify(folder)
-        self._head: heads.Head | None = None
-        self._classifier: Classifier | None = None
+        self._head: AnyHead | None = None
+        self._classifier: Classifier | Graph | None = None
+        self._members: list[Predictor] = []
         self._encoder: encoders.Encoder | None = None
         self._device, self._threads = device, threads
         if self.manifest.kind == "head":
-            self._head = heads.Head.from_bytes((folder / WEIGHTS).read_bytes())
-            found = encoders.digest(self.manifest.encoder)
-            if found != self.manifest.encoder_digest:
-                raise LearningError(
-                    f"This model needs another version of the encoder “{self.manifest.encoder}”. Train it again."
-                )
+            self._head = heads.open((folder / WEIGHTS).read_bytes())
+            self._check_encoder()
+        elif self.manifest.kind == "onnx":
+            self._classifier = Graph.open(folder, ONNX, threads=threads)
+        elif self.manifest.kind == "ensemble":
+            members = json.loads((folder / MEMBERS).read_text(encoding="utf-8"))
+            self._members = [Predictor(folder / member["folder"], device=device, threads=threads) for member in members]
         else:
             self._classifier = Classifier.open(folder, WEIGHTS).to(device)
 
+    @property
+    def task(self) -> Task:
+        return self.manifest.task
+
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """(k,): a label of a multi-label model is said from this probability on."""
+        return np.array(self.manifest.thresholds or [0.5] * self.manifest.n_classes, dtype=np.float32)
+
     def probabilities(self, texts: list[str], *, on_progress: Progress | None = None) -> NDArray[np.float32]:
-        """(n, k) in the manifest's label order."""
+        """(n, k) in the manifest's label order; rows of a multi-label model are independent shares."""
+        self._refuse_spans()
+        if self._members:
+            return np.mean([member.probabilities(texts, on_progress=on_progress) for member in self._members], axis=0)
         if self._classifier is None:
-            return self.from_vectors(self._encode(texts, on_progress))
+            return self._of_head(texts, on_progress)
         model = self._classifier
-        logits = model.predict_logits(model.tokenise(texts), on_progress)
-        return heads.softmax(logits / np.float32(model.temperature))
+        return self._squashed(model.predict_logits(model.tokenise(texts), on_progress), model.temperature)
+
+    def spans(self, texts: list[str], *, on_progress: Progress | None = None) -> list[SpanAnswer]:
+        """Entities of every text, in code points, and how sure the model is of the whole."""
+        if self.task == "spans" and self._members:
+            every = [member.spans(texts, on_progress=on_progress) for member in self._members]
+            return [vote(answers) for answers in zip(*every, strict=True)]
+        if self.task != "spans" or self._classifier is None:
+            raise LearningError("Only a model that was trained on spans can find spans.")
+        tagged = self._classifier.predict_tags(texts, on_progress)
+        return [decode.answer(one, self._classifier.temperature) for one in tagged]
+
+    def samples(self, texts: list[str], n_samples: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """(n_samples, n, k): predictions that differ by dropout, a committee for BALD (Gal et al. 2017)."""
+        self._refuse_spans()
+        if not isinstance(self._classifier, Classifier):
+            raise LearningError("Only a fine-tuned transformer has dropout to sample; ask a committee of heads instead.")
+        model, out = self._classifier, []
+        tokens = model.tokenise(texts)
+        for i in range(n_samples):
+            with model.dropping(seed * 1_000_003 + i):
+                out.append(self._squashed(model.predict_logits(tokens), model.temperature))
+        return np.stack(out)
 
     def from_vectors(self, vectors: Floats) -> NDArray[np.float32]:
-        """For a published head, whose vectors may be cached already."""
-        if self._head is None:
+        """For a published head on vectors, which may be cached already."""
+        if self._head is None or isinstance(self._head, heads.TextHead):
             raise LearningError("Only a published head can read cached vectors.")
         return self._head.probabilities(vectors)
+
+    def _squashed(self, logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+        scaled = logits / np.float32(temperature)
+        return expit(scaled) if self.task == "multi" else heads.softmax(scaled)
+
+    def _of_head(self, texts: list[str], on_progress: Progress | None) -> NDArray[np.float32]:
+        if not isinstance(self._head, heads.TextHead):
+            return self.from_vectors(self._encode(texts, on_progress))
+        return self._head.probabilities(texts, self._encode(texts, on_progress) if self._head.dense else None)
 
     def _encode(self, texts: list[str], on_progress: Progress | None) -> NDArray[np.float32]:
         if self._encoder is None:
             self._encoder = encoders.load(self.manifest.encoder, device=self._device, threads=self._threads)
         return self._encoder.encode(texts, on_progress=on_progress)
+
+    def _check_encoder(self) -> None:
+        if isinstance(self._head, heads.TextHead) and not self._head.dense:
+            return
+        if encoders.digest(self.manifest.encoder) != self.manifest.encoder_digest:
+            raise LearningError(
+                f"This model needs another version of the encoder “{self.manifest.encoder}”. Train it again."
+            )
+
+    def _refuse_spans(self) -> None:
+        if self.task == "spans":
+            raise LearningError("A span model answers with spans, not with one probability per label.")

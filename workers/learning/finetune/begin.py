@@ -83,15 +83,15 @@ def begin(
         on_event({"event": "log", "text": f"Goes on from an older version: {len(new)} new examples of {len(chosen)}."})
     model.to(device)
     train, dev = split_dev(chosen, config.dev_share, seed, kind.labels)
-    share = model.cap_length([e.text for e in train], config.max_length)
+    share = model.reader.cap_length([e.text for e in train], config.max_length)
     if share and task != "spans":
-        on_event({"event": "log", "text": f"{share:.1%} of the texts are cut at {model.max_length} tokens."})
+        on_event({"event": "log", "text": f"{share:.1%} of the texts are cut at {model.reader.max_length} tokens."})
     own = kind(model, config)
     rows, dev_rows = own.rows(train), own.rows(dev)
     if config.balance == "weights":
         own.weigh(rows)
     labels = [kind.labels(e) for e in train]
-    facts = {"n_dev": len(dev), "max_length": model.max_length, "share_cut": 0.0 if task == "spans" else share}
+    facts = {"n_dev": len(dev), "max_length": model.reader.max_length, "share_cut": 0.0 if task == "spans" else share}
     if task == "spans":
         facts["inexact_spans"] = rows.inexact
         labels = [labels[piece.text] for piece in rows.pieces]
@@ -115,7 +115,7 @@ def _grown(parent: Path, encoder: str, task: Task, label_order: list[list[Any]])
         pooling=old.pooling,
         max_length=backbone.spec(encoder).max_length,
         task=task,
-        prefix=old.prefix,
+        prefix=old.reader.prefix,
     )
     with torch.no_grad():
         for name in ("weight", "bias"):
@@ -138,7 +138,7 @@ def _half(model: Classifier, config: Config, tokens: list[list[int]]) -> bool:
     if config.precision != "auto":
         return config.precision == "bf16"
     if model.device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if not _amx():
         return False
     some = tokens[:PROBED]

@@ -8,7 +8,6 @@ accuracy instead of at chance, and keeps the features that a random layer would 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,26 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoders import backbone
-from ..encoders.transformer import BATCH_TOKENS, batches_by_tokens, pad, resolve_device
+from ..encoders.batches import batches_by_tokens
+from ..encoders.transformer import BATCH_TOKENS, pad, resolve_device
 from ..types import Floats, LearningError, Progress, Task
-from . import spans
+from .reader import Piece, Reader, Tagged, assembled
 
 if TYPE_CHECKING:
     import torch
 
 ENCODER_FOLDER = "encoder"  # configuration and tokeniser inside an artefact: no hub is asked at load
 SETTINGS = "classifier.json"
-SHORTEST = 16  # tokens; a cap below this would cut words, not texts
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A window of one text, ready for a span model."""
-
-    text: int  # which text
-    ids: list[int]  # tokens, special ones included
-    firsts: list[int]  # where in `ids` each unit is read
-    units: tuple[int, ...]  # which units of the text those are
 
 
 class Classifier:
@@ -54,8 +43,8 @@ class Classifier:
     ) -> None:
         import torch
 
-        self.tokenizer, self.pooling, self.max_length = tokenizer, pooling, max_length
-        self.task, self.prefix = task, prefix
+        self.reader = Reader(tokenizer, max_length, prefix)
+        self.tokenizer, self.pooling, self.task = tokenizer, pooling, task
         self.n_classes, self.temperature = n_classes, 1.0
         self.thresholds: list[float] = []  # multi
         self.device = "cpu"
@@ -72,10 +61,8 @@ class Classifier:
     ) -> "Classifier":
         spec = backbone.spec(name)
         model, tokenizer = backbone.open_model(name)
-        if task == "spans" and not tokenizer.is_fast:
-            raise LearningError(f"The tokeniser of “{name}” does not say where its tokens lie. Choose another encoder.")
         length = min(max_length or spec.max_length, spec.max_length)
-        prefix = str(getattr(spec, "prefix", "")) if task != "spans" else ""
+        prefix = spec.prefix if task != "spans" else ""
         return cls(
             model, tokenizer, n_classes=n_classes, pooling=spec.pooling, max_length=length, task=task, prefix=prefix
         )
@@ -99,50 +86,9 @@ class Classifier:
         self.reading_half = self.device.startswith("cuda")
         return self
 
-    def cap_length(self, texts: list[str], max_length: int = 0) -> float:
-        """Cut texts at `max_length` tokens, or at the 99th percentile of these texts when it is 0; never beyond what
-        the encoder can read. The share of the texts that loses something."""
-        import math
-
-        lengths = [len(ids) for ids in self._ids(texts)]
-        wanted = max_length or math.ceil(float(np.percentile(lengths, 99))) if lengths else self.max_length
-        self.max_length = max(min(SHORTEST, self.max_length), min(self.max_length, wanted))
-        return float(np.mean([length > self.max_length for length in lengths])) if lengths else 0.0
-
     def tokenise(self, texts: list[str]) -> list[list[int]]:
-        """Token ids of every text, special ones included, cut at `max_length`."""
-        return self._ids(texts, truncation=True, max_length=self.max_length)
-
-    def _ids(self, texts: list[str], **options: Any) -> list[list[int]]:
-        if not texts:
-            return []
-        given = [self.prefix + text for text in texts] if self.prefix else texts
-        ids: list[list[int]] = self.tokenizer(given, return_attention_mask=False, **options)["input_ids"]
-        return ids
-
-    def cut(self, texts: list[str]) -> tuple[list[Piece], list[list[spans.Unit]]]:
-        """Windows of every text, and the units of every text that tags are told for."""
-        if not texts:
-            return [], []
-        head, tail = self._specials()
-        size = self.max_length - len(head) - len(tail)
-        read = self.tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
-        pieces, units = [], []
-        for i, (ids, offsets) in enumerate(zip(read["input_ids"], read["offset_mapping"], strict=True)):
-            units.append(spans.align(spans.words(texts[i]), offsets))
-            for w in spans.windows(units[-1], len(ids), size):
-                firsts = [len(head) + units[-1][u].token - w.start for u in w.units]
-                pieces.append(Piece(i, [*head, *ids[w.start : w.end], *tail], firsts, w.units))
-        return pieces, units
-
-    def _specials(self) -> tuple[list[int], list[int]]:
-        """What the tokeniser puts in front of a text and behind it."""
-        read = self.tokenizer("a", return_special_tokens_mask=True)
-        ids, special = read["input_ids"], read["special_tokens_mask"]
-        if 0 not in special:
-            raise LearningError("This encoder's tokeniser cannot read Latin letters.")
-        first, last = special.index(0), len(special) - special[::-1].index(0)
-        return ids[:first], ids[last:]
+        """Token ids of every text, special ones included, cut at the reader's length."""
+        return self.reader.tokenise(texts)
 
     @contextmanager
     def _autocast(self) -> Iterator[None]:
@@ -191,15 +137,10 @@ class Classifier:
         """(n, d) unit rows in evaluation mode."""
         return self._rows(self.pooled, tokens, self.head.in_features, on_progress)
 
-    def predict_tags(
-        self, texts: list[str], on_progress: Progress | None = None
-    ) -> list[tuple[NDArray[np.float32], list[spans.Unit]]]:
+    def predict_tags(self, texts: list[str], on_progress: Progress | None = None) -> list[Tagged]:
         """For every text the logits of its units (u, 1 + 2k), before the temperature, and the units."""
-        pieces, units = self.cut(texts)
-        out = [np.zeros((len(mine), self.width), dtype=np.float32) for mine in units]
-        for piece, logits in zip(pieces, self.of_pieces(self.tag_logits, pieces, on_progress), strict=True):
-            out[piece.text][list(piece.units)] = logits
-        return list(zip(out, units, strict=True))
+        pieces, units = self.reader.cut(texts)
+        return assembled(pieces, units, self.of_pieces(self.tag_logits, pieces, on_progress), self.width)
 
     def of_pieces(
         self,
@@ -272,8 +213,8 @@ class Classifier:
             "task": self.task,
             "n_classes": self.n_classes,
             "pooling": self.pooling,
-            "max_length": self.max_length,
-            "prefix": self.prefix,
+            "max_length": self.reader.max_length,
+            "prefix": self.reader.prefix,
             "temperature": self.temperature,
             "virtual_tokens": adapters.virtual_tokens(self.encoder),
         }

@@ -154,6 +154,7 @@ def _epochs(run: Run, at: Progress, epochs: int) -> None:
             at.batch, at.step = at.batch + 1, at.step + 1
             run.on_event(
                 {"event": "progress", "step": at.step, "steps": run.steps, "epoch": at.epoch + 1, "loss": loss}
+                | {"lr": run.optimizer.param_groups[0]["lr"]}
             )
             if time.monotonic() - saved_at > config.checkpoint_seconds:
                 run.store.save(run.model, run.optimizer, at)
@@ -241,7 +242,7 @@ def _judge(run: Run, at: Progress, *, epoch: int) -> None:
         at.best_epoch = epoch
         return
     task = run.begun.task
-    score = task.judge(run.begun.dev, run.tick)
+    score = run.processes.from_main(task.judge(run.begun.dev, run.tick))  # all stop, or none does
     found = {"epoch": epoch + 1, "loss": score.loss, task.metric: score.value}
     at.dev.append(found)
     run.on_event({"event": "dev", **found, "metric": task.metric, "value": score.value})

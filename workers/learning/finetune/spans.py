@@ -90,10 +90,11 @@ def _joins(kind: str, before: str, text: str, i: int, found: list[Bounds]) -> bo
     return kind == "symbol" and before == "symbol" and text[i - 1] == JOINER
 
 
-def align(bounds: Sequence[Bounds], offsets: Sequence[Bounds]) -> list[Unit]:
+def align(bounds: Sequence[Bounds], offsets: Sequence[Bounds]) -> tuple[list[Unit], list[int]]:
     """Words onto tokens (both in order): each is read at its first sub-word. Words that share a token become one unit;
-    a word that the tokeniser dropped has none."""
+    a word that the tokeniser dropped has none. Also where words begin that had to share."""
     units: list[Unit] = []
+    shared: list[int] = []
     token = 0
     for start, end in bounds:
         while token < len(offsets) and offsets[token][1] <= start:
@@ -102,9 +103,10 @@ def align(bounds: Sequence[Bounds], offsets: Sequence[Bounds]) -> list[Unit]:
             continue
         if units and units[-1].token == token:
             units[-1] = Unit(units[-1].start, end, token)
+            shared.append(start)
         else:
             units.append(Unit(start, end, token))
-    return units
+    return units, shared
 
 
 def windows(units: Sequence[Unit], n_tokens: int, size: int) -> list[Window]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .. import heads
 from ..types import Example, Floats, Ints, LearningError, Progress, Task
 from . import spans
-from .classifier import Classifier, Piece
+from .classifier import Classifier
 from .config import Config
+from .reader import Piece
 
 if TYPE_CHECKING:
     import torch
@@ -165,7 +166,7 @@ class Spans(Single):
         return tuple(sorted({span.label for span in example.spans}))
 
     def rows(self, examples: Sequence[Example]) -> Rows:
-        pieces, units = self.model.cut([e.text for e in examples])
+        pieces, units = self.model.reader.cut([e.text for e in examples])
         tagged = [spans.tags_of(e.spans or (), mine) for e, mine in zip(examples, units, strict=True)]
         return Rows(
             [p.ids for p in pieces],
@@ -211,7 +212,8 @@ class Spans(Single):
         if not len(tags):
             return Score(0.0, 0.0, 0.0)
         loss = cross_entropy(flat / heads.fit_temperature(flat, tags), tags)
-        f1 = self._f1(rows, [part.argmax(axis=1) for part in logits])
+        guesses = [part.argmax(axis=1).tolist() for part in logits]
+        f1 = strict_f1(_whole(rows.pieces, rows.targets), _whole(rows.pieces, guesses))
         return Score(loss, f1, 1e-3 * loss - f1)  # most words are O, so the loss says little about entities
 
     def finish(self, rows: Rows) -> None:
@@ -219,16 +221,11 @@ class Spans(Single):
         if len(logits):
             self.model.temperature = heads.fit_temperature(logits, _flat(rows.targets))
 
-    def _f1(self, rows: Rows, predicted: Sequence[Ints]) -> float:
-        """Strict: an entity counts when both ends and the label agree."""
-        truth, found = _entities(rows.pieces, rows.targets), _entities(rows.pieces, predicted)
-        return 2 * len(truth & found) / max(1, len(truth) + len(found))
-
 
 TASKS: dict[Task, type[Single]] = {"single": Single, "multi": Multi, "spans": Spans}
 
 
-def rarity(count: Floats, other: Floats | float | None = None) -> NDArray[np.float64]:
+def rarity(count: Floats | Ints, other: Floats | float | None = None) -> NDArray[np.float64]:
     """Weights (k,) that grow with the square root of the inverse count; 1 where a class is as frequent as the average
     (or as `other`, its negatives), 1 where it never occurs, at most HEAVIEST."""
     count = np.asarray(count, dtype=np.float64)
@@ -259,14 +256,18 @@ def binary_cross_entropy(logits: NDArray[np.float64], truth: NDArray[np.bool_]) 
     return float((np.logaddexp(0, logits) - logits * truth).mean())
 
 
-def _entities(pieces: Sequence[Piece], tags: Sequence[Sequence[int] | Ints]) -> set[tuple[int, int, int, int]]:
-    """(text, first unit, last unit, label) over all windows put together again."""
+def strict_f1(truths: Sequence[Sequence[int]], guesses: Sequence[Sequence[int]]) -> float:
+    """Micro F1 of entities over tag sequences: one counts when both ends and the label agree. Equal to seqeval's."""
+    told, found = ({(i, *e) for i, tags in enumerate(side) for e in spans.entities(tags)} for side in (truths, guesses))
+    return 2 * len(told & found) / max(1, len(told) + len(found))
+
+
+def _whole(pieces: Sequence[Piece], tags: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The tags of every text, its windows put together again."""
     texts: dict[int, dict[int, int]] = {}
     for piece, mine in zip(pieces, tags, strict=True):
-        texts.setdefault(piece.text, {}).update(zip(piece.units, map(int, mine), strict=True))
-    return {
-        (text, *entity) for text, found in texts.items() for entity in spans.entities([found[u] for u in sorted(found)])
-    }
+        texts.setdefault(piece.text, {}).update(zip(piece.units, mine, strict=True))
+    return [[found[u] for u in sorted(found)] for found in texts.values()]
 
 
 def _flat(tags: Sequence[Sequence[int]]) -> NDArray[np.int64]:
