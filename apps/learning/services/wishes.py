@@ -24,6 +24,11 @@ Kind = TrainingRun.Kind
 LEAST_EXAMPLES = {Kind.HEAD: 10, Kind.TRANSFORMER: 40, Kind.SEARCH: 40, Kind.DISTIL: 0, Kind.PRUNE: 0}
 NAMED = 5  # labels named in a refusal before "and 12 more"
 CHAR_NGRAMS = "char-ngrams"
+HEAD_OPTIONS: dict[str, Any] = {  # allowed values, or the largest number
+    "c": 1e6,
+    "balance": ("none", "weights"),
+    "features": ("vectors", "ngrams", "both"),
+}
 TRIALS = (1, 200)  # of a search: fewest, most
 MOST_PARENTS = 10
 LENGTHS = 2_000  # texts that are looked at for a length
@@ -114,7 +119,7 @@ def _taught(project: Project, wish: Wish) -> Plan:
 def _settings(project: Project, wish: Wish, encoder: str, k: int) -> dict[str, Any]:
     """What was chosen, by the person first and by the size of the data where nothing was said."""
     if wish.kind == Kind.HEAD:
-        return {"options": dict(wish.options), "parents": []}
+        return {"options": _head_options(wish.options), "parents": []}
     given = dict(wish.options) | {
         name: value
         for name, value in (
@@ -138,6 +143,18 @@ def _settings(project: Project, wish: Wish, encoder: str, k: int) -> dict[str, A
         "parents": [version.number for version in _gone_on_from(project, wish, encoder)],
     }
     return found | ({"trials": _trials(wish)} if wish.kind == Kind.SEARCH else {})
+
+
+def _head_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How strongly the fit trusts the examples, how it weighs rare labels, what it reads."""
+    for name, value in given.items():
+        known = HEAD_OPTIONS.get(name)
+        if known is None:
+            raise InvalidInput(_("There is no setting called “%(name)s” here.") % {"name": name}, field="options")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value not in known if isinstance(known, tuple) else not (number and 0 < value <= known):
+            raise InvalidInput(_("The setting %(name)s cannot be that.") % {"name": name}, field="options")
+    return dict(given)
 
 
 def _gone_on_from(project: Project, wish: Wish, encoder: str) -> list[ModelVersion]:
@@ -237,8 +254,6 @@ def _refuse_choir(parents: Sequence[ModelVersion]) -> None:
         )
     if any(version.kind == ModelVersion.Kind.ENSEMBLE for version in parents):
         raise InvalidInput(_("An ensemble cannot hold another ensemble: name its versions."), field="parents")
-    if parents[0].task == Project.TaskKind.SPANS:
-        raise InvalidInput(_("Answers of several models about spans cannot be averaged."), field="parents")
 
 
 def _refuse_source(source: ModelVersion, kind: TrainingRun.Kind, options: Mapping[str, Any]) -> None:
