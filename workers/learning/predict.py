@@ -53,7 +53,8 @@ class Predictor:
         """(n, k) in the manifest's label order; rows of a multi-label model are independent shares."""
         self._refuse_spans()
         if self._members:
-            return np.mean([member.probabilities(texts, on_progress=on_progress) for member in self._members], axis=0)
+            every = [member.probabilities(texts, on_progress=on_progress) for member in self._members]
+            return np.asarray(np.mean(every, axis=0), dtype=np.float32)
         if self._classifier is None:
             return self._of_head(texts, on_progress)
         model = self._classifier
@@ -62,8 +63,8 @@ class Predictor:
     def spans(self, texts: list[str], *, on_progress: Progress | None = None) -> list[SpanAnswer]:
         """Entities of every text, in code points, and how sure the model is of the whole."""
         if self.task == "spans" and self._members:
-            every = [member.spans(texts, on_progress=on_progress) for member in self._members]
-            return [vote(answers) for answers in zip(*every, strict=True)]
+            answers = [member.spans(texts, on_progress=on_progress) for member in self._members]
+            return [vote(one) for one in zip(*answers, strict=True)]
         if self.task != "spans" or self._classifier is None:
             raise LearningError("Only a model that was trained on spans can find spans.")
         tagged = self._classifier.predict_tags(texts, on_progress)
@@ -73,7 +74,7 @@ class Predictor:
         """(n_samples, n, k): predictions that differ by dropout, a committee for BALD (Gal et al. 2017)."""
         self._refuse_spans()
         if not isinstance(self._classifier, Classifier):
-            raise LearningError("Only a fine-tuned transformer has dropout to sample; ask a committee of heads instead.")
+            raise LearningError("Only a transformer in torch has dropout to sample. Ask a committee of heads instead.")
         model, out = self._classifier, []
         tokens = model.tokenise(texts)
         for i in range(n_samples):

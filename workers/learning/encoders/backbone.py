@@ -97,15 +97,21 @@ def fingerprint(name: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def open_model(name: str) -> tuple[Any, Any]:
-    """(model, tokeniser) in fp32 on the CPU. Refuses weights that are not the published ones, pickles, remote code."""
-    from transformers import AutoModel, logging
-
+def check_weights(name: str) -> None:
+    """Refuse bundled weights that are not the published ones."""
     found = spec(name)
     if found.weights_sha256 and file_sha256(found.folder / "model.safetensors") != found.weights_sha256:
         raise LearningError(
             f"The weights of “{name}” are not the published ones (SHA-256 differs). Reinstall {MINILM_PACKAGE}."
         )
+
+
+def open_model(name: str) -> tuple[Any, Any]:
+    """(model, tokeniser) in fp32 on the CPU. Refuses weights that are not the published ones, pickles, remote code."""
+    from transformers import AutoModel, logging
+
+    check_weights(name)
+    found = spec(name)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:

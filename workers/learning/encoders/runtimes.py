@@ -101,7 +101,7 @@ def pooled(model: Any, spec: backbone.Spec) -> Any:
 
         def _apply(self, fn: Any, recurse: bool = True) -> Any:
             self.dense = [(fn(w), None if b is None else fn(b), a) for w, b, a in self.dense]
-            return super()._apply(fn, recurse)
+            return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
         def forward(self, ids: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
             states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -198,6 +198,7 @@ class _Opener:
     def open(self, kind: Kind) -> Forward:
         if kind.startswith("torch"):
             return TorchForward(self._module(), self._pad_id, self.device, PRECISION[kind])
+        backbone.check_weights(self.name)  # a graph from the cache would not notice
         try:
             return OnnxForward(onnx.Session(self._graph(kind), threads=self._threads), self._pad_id)
         except LearningError:
