@@ -6,7 +6,7 @@ from scipy.special import ndtri
 
 from .types import Floats, Interval, Ints
 
-BOOTSTRAPS = 400
+BOOTSTRAPS = 1_000
 
 
 def wilson(right: float, n: float, confidence: float = 0.95) -> Interval:
