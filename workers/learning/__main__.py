@@ -10,8 +10,10 @@ import numpy as np
 
 from . import encoders, heads, job, tables
 from .evaluate import evaluate
+from .finetune.distributed import parallel
 from .predict import Predictor
 from .publish import Recipe, publish
+from .sampling import DEFAULT as DEFAULT_STRATEGY
 from .sampling import STRATEGIES, plan
 from .types import Example, LearningError
 
@@ -50,7 +52,8 @@ def train(options: argparse.Namespace) -> None:
         options.out,
         on_event=lambda event: print(json.dumps(event), file=sys.stderr),
     )
-    print(json.dumps({"path": str(options.out), "digest": manifest.digest, "metrics": manifest.metrics}))
+    if parallel(options.device).main:  # under `accelerate launch` the first process speaks for all
+        print(json.dumps({"path": str(options.out), "digest": manifest.digest, "metrics": manifest.metrics}))
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -127,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "sample":
             command.add_argument("--n", type=int, default=20)
             command.add_argument("--random-share", type=float, default=0.15)
-            command.add_argument("--strategy", choices=sorted(STRATEGIES), default="herding")
+            command.add_argument("--strategy", choices=sorted(STRATEGIES), default=DEFAULT_STRATEGY)
     return parser
 
 

@@ -95,6 +95,13 @@ def test_the_loss_is_that_of_the_paper():
     assert float(loss) == pytest.approx(np.mean(terms), rel=1e-6)
 
 
+def test_texts_read_in_pieces_of_like_length_keep_their_places(toys, toy_encoder):
+    model = opened(toy_encoder)
+    model.modules.eval()
+    tokens = model.tokenise([e.text for e in toys])
+    torch.testing.assert_close(contrastive._vectors(model, tokens), model.pooled(tokens), rtol=1e-4, atol=1e-5)
+
+
 def test_a_batch_without_any_pair_has_no_loss_and_a_gradient():
     x = torch.nn.functional.normalize(torch.randn(3, 4), dim=1).requires_grad_()
     loss = contrastive.supervised_contrastive(x, torch.eye(3))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Labels = tuple[int, ...]
 
 BATCH = 64  # texts compared with each other
+PIECE = 16  # texts read at once on a CPU
 TEMPERATURE = 0.1  # of the cosines; lower looks harder at the nearest
 WARM = 0.1  # share of the steps in which the rate rises
 
@@ -60,7 +61,7 @@ def pretrain(
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _rate(step, len(plan))
         shared = torch.from_numpy(likeness([labels[i] for i in batch])).to(model.device)
-        loss = supervised_contrastive(model.pooled([tokens[i] for i in batch]), shared)
+        loss = supervised_contrastive(_vectors(model, [tokens[i] for i in batch]), shared)
         if not torch.isfinite(loss):
             raise LearningError("The loss of the contrastive stage is not a number. Choose a smaller learning rate.")
         loss.backward()
@@ -70,6 +71,16 @@ def pretrain(
         told = {"step": step + 1, "steps": len(plan), "epoch": 1, "loss": float(loss.detach()), "stage": "contrastive"}
         on_event({"event": "progress", **told})
     on_event({"event": "log", "text": f"Contrastive stage done: {len(plan)} batches of up to {BATCH} texts."})
+
+
+def _vectors(model: Classifier, tokens: list[list[int]]) -> "torch.Tensor":
+    """Unit vectors (b, d) in the order given, read in pieces of like length: texts are not padded to the longest."""
+    import torch
+
+    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+    size = len(tokens) if model.device.startswith("cuda") else PIECE
+    parts = [model.pooled([tokens[i] for i in order[at : at + size]]) for at in range(0, len(order), size)]
+    return torch.cat(parts)[torch.tensor(order, device=parts[0].device).argsort()]
 
 
 def supervised_contrastive(
