@@ -19,8 +19,9 @@ class Encoding(models.Model):
     total = models.BigIntegerField(default=0)
     done = models.BigIntegerField(default=0)
     rate = models.FloatField(null=True)  # texts a second, smoothed
+    asked_runtime = models.CharField(max_length=10, default="auto")  # the project's wish when it was computed
     runtime = models.CharField(max_length=16, blank=True)  # what computes them: onnx-int8, onnx-fp32, torch …
-    parity = models.TextField(blank=True)  # a sentence: how its answers compare with the plain model's on this host
+    parity = models.TextField(blank=True)  # sentences: why that one, and how it compares with fp32 on this host
     error = models.TextField(blank=True)
     attempt = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True)  # set while a worker is at it

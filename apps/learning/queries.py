@@ -144,7 +144,8 @@ def projects_to_encode() -> list[int]:
             " CROSS JOIN LATERAL ("
             " SELECT i.id FROM content_item i WHERE i.project_id = p.id ORDER BY i.id DESC LIMIT 1) newest"
             " WHERE p.archived_at IS NULL"
-            " AND (e.project_id IS NULL OR e.encoder <> p.encoder OR e.through_item < newest.id) ORDER BY p.id"
+            " AND (e.project_id IS NULL OR e.encoder <> p.encoder OR e.asked_runtime <> p.encoder_runtime"
+            " OR e.through_item < newest.id) ORDER BY p.id"
         )
         return [pk for (pk,) in cursor.fetchall()]
 

@@ -52,7 +52,7 @@ def test_a_text_known_from_another_project_is_not_encoded_again(project: Project
     other = Project.objects.create(slug="other", name="Other", encoder="char-ngrams")
     rows.items(other, ["a shared text", "a new one"])
     seen: list[str] = []
-    encode = runs._encoder("char-ngrams", _digest()).__class__.encode
+    encode = runs._encoder("char-ngrams").__class__.encode
     monkeypatch.setattr(
         "workers.learning.encoders.ngrams.CharNgrams.encode",
         lambda self, texts, **kw: (seen.extend(texts), encode(self, texts))[1],
@@ -109,7 +109,9 @@ def test_a_changed_encoder_starts_again_and_keeps_the_old_vectors(project: Proje
     assert queries.projects_to_encode() == [project.pk]
     assert not queries.encoding_progress(project).finished
     monkeypatch.setattr(runs.encoders, "digest", lambda name: "f" * 64)
-    monkeypatch.setattr(runs, "_encoder", lambda name, digest: encoders.load("char-ngrams"))
+    other = encoders.load("char-ngrams")
+    monkeypatch.setattr(other, "digest", "f" * 64)
+    monkeypatch.setattr(runs, "_encoder", lambda name: other)
     runs.encode(project.pk)
     assert Vector.objects.filter(encoder_digest="f" * 64).count() == 3
     assert Vector.objects.filter(encoder_digest=_digest()).count() == 3
@@ -134,7 +136,7 @@ def test_an_encoder_that_cannot_be_found_is_said_in_words_and_tried_again_later(
 def test_weights_that_cannot_be_read_release_the_project(project: Project, monkeypatch) -> None:
     from workers.learning.types import LearningError
 
-    def refuse(name: str, digest: str) -> None:
+    def refuse(name: str) -> None:
         raise LearningError("The weights are not the published ones.")
 
     rows.items(project, ["one"])

@@ -54,7 +54,7 @@ def ask(project_id: int) -> bool:
     return bool(rested.update(asked_at=now))
 
 
-def claim(project: Project, digest: str) -> Claim | None:
+def claim(project: Project, digest: str, runtime: str = "", parity: str = "") -> Claim | None:
     """Take the row unless somebody is at it. A changed encoder starts again from the first item."""
     now = timezone.now()
     row, _ = Encoding.objects.get_or_create(project=project)
@@ -70,6 +70,9 @@ def claim(project: Project, digest: str) -> Claim | None:
         attempt=F("attempt") + 1,
         heartbeat_at=now,
         encoder=project.encoder,
+        asked_runtime=project.encoder_runtime,
+        runtime=runtime,
+        parity=parity,
         encoder_digest=digest,
         through_item=through,
         total=items.count(),
@@ -137,7 +140,7 @@ def release(held: Claim, error: str = "") -> None:
 
 
 def cannot_start(project: Project, error: str) -> None:
-    """The encoder itself cannot be found, so there is no digest to claim under."""
+    """The encoder itself cannot be opened, so there is no digest to claim under."""
     Encoding.objects.update_or_create(project=project, defaults={"error": error, "asked_at": timezone.now()})
 
 

@@ -47,7 +47,8 @@ class Child:
         self.process = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
-            env={key: value for key, value in os.environ.items() if key not in KEPT_FROM_CHILD},
+            env={key: value for key, value in os.environ.items() if key not in KEPT_FROM_CHILD}
+            | {"MARGINALIA_HOME": str(settings.HOME)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
