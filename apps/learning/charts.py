@@ -157,3 +157,31 @@ def across(share: float) -> float:
 
 def up(share: float) -> float:
     return round(8 + SIDE * (1 - share), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """The frame of the reliability picture, with the diagonal of perfect honesty."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+
+
+def square() -> Square:
+    shares = (0.0, 0.5, 1.0)
+    return Square(
+        width=ROOM + SIDE + 14,
+        height=SIDE + 34,
+        left=across(0),
+        right=across(1),
+        top=up(1),
+        bottom=up(0),
+        x_ticks=[Tick(across(share), f"{share:.0%}") for share in shares],
+        y_ticks=[Tick(up(share), f"{share:.0%}") for share in shares],
+    )

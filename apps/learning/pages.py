@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from apps.learning import queries, reports
+from apps.learning import answers, headlines, queries, reports
 from apps.learning.models import Evaluation, Repredict, TrainingRun
 from apps.learning.queries import LabelCount
 from apps.learning.services import evaluation, repredictions
@@ -64,6 +64,7 @@ def train(project: Project) -> dict[str, Any]:
         "interval": _interval(verdict),
         "data": data(project),
         "versions": _measured(project),
+        "metric_name": headlines.NAMES[headlines.OF_TASK[project.task_kind]],
         "deployments": list(registry.deployments(project)[:HISTORY]),
         "roll_back_to": live.previous if live else None,
         "seen": live.sequence if live else 0,
@@ -102,58 +103,23 @@ def _measured(project: Project) -> list[Measured]:
     return [Measured(version, newest.get(version.pk), version.pk in served) for version in versions]
 
 
-def version(found: ModelVersion, truth: int | None, predicted: int | None) -> dict[str, Any]:
-    live = registry.serving(found.project)
-    measured = evaluation.latest(found)
-    context: dict[str, Any] = {
-        "project": found.project,
-        "version": found,
-        "live": live,
-        "is_live": bool(live and live.version_id == found.pk),
-        "has_served": registry.has_served(found),
-        "evaluation": measured,
-        "seen": live.sequence if live else 0,
-        "job": queries.repredict_of(found),
-    }
-    if measured:
-        context |= {
-            "per_class": reports.per_class(measured),
-            "matrix": reports.matrix(measured),
-            "confusions": reports.confusions(measured),
-        }
-    if truth is not None and predicted is not None:
-        context |= cell(found, truth, predicted)
-    return context
-
-
-def cell(found: ModelVersion, truth: int, predicted: int) -> dict[str, Any]:
-    names = labels(found.project)
-    items = evaluation.in_cell(found, truth, predicted)
-    return {
-        "project": found.project,
-        "version": found,
-        "cell": {"truth": names.get(truth), "predicted": names.get(predicted), "n": len(items)},
-        "cell_items": evaluation.judged(items[:LISTED], [found]),
-    }
-
-
 def labels(project: Project) -> dict[int, Label]:
     return {label.pk: label for label in Label.objects.filter(project=project)}
 
 
 def comparison(candidate: ModelVersion, against: ModelVersion | None) -> dict[str, Any]:
     verdict: Comparison = evaluation.compare(candidate, against)
-    pair = [against, candidate] if against else []
+    pair, names = [against, candidate] if against else [], labels(candidate.project)
     return {
         "project": candidate.project,
         "version": candidate,
         "against": against,
         "comparison": verdict,
         "interval": _interval(verdict),
-        "evaluations": [(each, evaluation.latest(each)) for each in pair],
-        "fixes": evaluation.judged(verdict.fixes[:LISTED], pair),
-        "breaks": evaluation.judged(verdict.breaks[:LISTED], pair),
-        "labels": labels(candidate.project),
+        "metric": headlines.NAMES.get(verdict.metric, verdict.metric),
+        "evaluations": [(each, headlines.of(found)) for each in pair if (found := evaluation.latest(each))],
+        "fixes": answers.judged(verdict.fixes[:LISTED], pair, names),
+        "breaks": answers.judged(verdict.breaks[:LISTED], pair, names),
         "others": registry.versions(candidate.project).exclude(pk=candidate.pk)[:VERSIONS],
     }
 
@@ -168,7 +134,7 @@ def flips(new: ModelVersion, old: ModelVersion, *, after: int, before: int | Non
         "against": old,
         "total": sum(n for _before, _now, n in counts),
         "pairs": [(names.get(a), names.get(b), n) for a, b, n in counts[:12]],
-        "rows": [(flip, names.get(flip.before), names.get(flip.now)) for flip in found[:LISTED]],
+        "rows": [answers.flipped(flip, old, new, names) for flip in found[:LISTED]],
         "next": found[LISTED - 1].item if len(found) > LISTED else None,
         "chosen": (names.get(before) if before else None, names.get(now) if now else None),
         "progress": [job for job in (_progress(old), _progress(new)) if job],

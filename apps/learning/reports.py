@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.learning import charts
+from django.utils.translation import gettext_lazy as _
+
+from apps.learning import charts, headlines
 from apps.learning.models import Evaluation, TrainingRun
 
 SHOWN = 20  # labels in the confusion matrix: those that are confused most
@@ -20,6 +22,9 @@ class ClassRow:
     recall: float
     f1: float
     support: int
+    partial_f1: float | None = None  # spans: borders may differ
+    threshold: float | None = None  # several labels: said from this probability on
+    ece: float | None = None  # several labels: how far this label's probabilities can be believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,59 @@ class Matrix:
 
 def per_class(evaluation: Evaluation) -> list[ClassRow]:
     """Weakest first; labels that the hold-out does not know come last, because nothing is known about them."""
-    pairs = zip(evaluation.metrics["classes"], evaluation.metrics["per_class"], strict=True)
-    rows = [ClassRow(label, name, **values) for (label, name), values in pairs]
+    metrics, thresholds = evaluation.metrics, evaluation.version.thresholds
+    pairs = zip(metrics["classes"], metrics["per_class"], strict=True)
+    partial, calibration = metrics.get("per_class_partial") or [], metrics.get("calibration") or []
+    rows = [
+        ClassRow(
+            label,
+            name,
+            **values,
+            partial_f1=partial[at]["f1"] if at < len(partial) else None,
+            threshold=thresholds[at] if at < len(thresholds) else None,
+            ece=calibration[at]["ece"] if at < len(calibration) else None,
+        )
+        for at, ((label, name), values) in enumerate(pairs)
+    ]
     return sorted(rows, key=lambda row: (row.support == 0, row.f1, -row.support, row.name))
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    value: str
+    n: int
+    score: str  # "" where there are too few items to say
+    low: str
+    high: str
+    gap: float | None
+    stands_out: bool
+
+
+def slices(evaluation: Evaluation) -> list[tuple[str, list[SliceRow]]]:
+    """The headline figure by language and by field of the metadata, largest part first."""
+    metric = headlines.of(evaluation).metric
+    tables: dict[str, list[SliceRow]] = {}
+    for found in evaluation.metrics.get("slices") or []:
+        ends = found["interval"] or {}
+        score, low, high = (
+            "" if value is None else headlines.spelled(metric, value)
+            for value in (found["score"], ends.get("low"), ends.get("high"))
+        )
+        row = SliceRow(found["value"], found["n"], score, low, high, found["gap"], found["stands_out"])
+        tables.setdefault(found["name"], []).append(row)
+    return list(tables.items())
+
+
+def span_mistakes(evaluation: Evaluation) -> list[tuple[headlines.Words, int]]:
+    """What goes wrong with spans, most frequent first."""
+    words: dict[str, headlines.Words] = {
+        "missed": _("not found"),
+        "wrong_border": _("found with other borders"),
+        "wrong_label": _("found with another label"),
+        "spurious": _("found where there is none"),
+    }
+    counts = [(text, evaluation.metrics[name]) for name, text in words.items() if name in evaluation.metrics]
+    return sorted(counts, key=lambda pair: -pair[1])
 
 
 def confusions(evaluation: Evaluation, limit: int = 10) -> list[Cell]:

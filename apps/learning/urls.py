@@ -11,6 +11,11 @@ pages: list[URLPattern] = [
     path("train/runs/<int:pk>/cancel/", run_views.run_cancel, name="run_cancel"),
     path("train/versions/<int:number>/", views.version, name="version"),
     path("train/versions/<int:number>/manifest.json", views.version_manifest, name="version_manifest"),
+    path("train/versions/<int:number>/card/", views.version_card, name="version_card"),
+    path("train/versions/<int:number>/card.md", views.version_card_file, {"suffix": "md"}, name="version_card_md"),
+    path(
+        "train/versions/<int:number>/card.json", views.version_card_file, {"suffix": "json"}, name="version_card_json"
+    ),
     path("train/versions/<int:number>/compare/", views.version_compare, name="version_compare"),
     path("train/versions/<int:number>/flips/", views.flips, name="flips"),
     path("train/versions/<int:number>/promote/", views.promote, name="promote"),

@@ -10,8 +10,9 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.markdown import to_html
 from apps.common.wake import wake_on_commit
-from apps.learning import pages
+from apps.learning import card, pages, version_pages
 from apps.learning.forms import DecisionForm, PairForm, RollbackForm
 from apps.learning.services import versions
 from apps.projects import access
@@ -66,12 +67,12 @@ def _train_page(request: UserRequest, project: Project, *, status: int = 200, **
 @require_safe
 @vary_on_headers("HX-Request")
 def version(request: UserRequest, slug: str, number: int) -> HttpResponse:
-    """A version's page; as a piece the items behind one cell of its confusion matrix."""
+    """A version's page; as a piece the items behind a cell of its confusion matrix or a label's mistakes."""
     project = _seen_by(request, slug)
     found, pair = _version(project, number), _filters(request)
-    if request.htmx and pair["truth"] is not None and pair["predicted"] is not None:
-        return render(request, "learning/_cell.html", pages.cell(found, pair["truth"], pair["predicted"]))
-    context = pages.version(found, pair["truth"], pair["predicted"]) | {"may_act": _may_act(request, project)}
+    if request.htmx and pair["truth"] is not None:
+        return render(request, "learning/_cell.html", version_pages.opened(found, pair["truth"], pair["predicted"]))
+    context = version_pages.version(found, pair["truth"], pair["predicted"]) | {"may_act": _may_act(request, project)}
     context["decision"] = DecisionForm(initial={"seen": context["seen"]})
     context["rollback"] = RollbackForm(initial={"seen": context["seen"]})
     return render(request, "learning/version.html", context)
@@ -93,6 +94,29 @@ def version_manifest(request: UserRequest, slug: str, number: int) -> HttpRespon
     found = _version(project, number)
     response = JsonResponse(versions.manifest(found), json_dumps_params={"ensure_ascii": False, "indent": 1})
     response["Content-Disposition"] = f'attachment; filename="{project.slug}-v{found.number}.json"'
+    return response
+
+
+@login_required
+@require_safe
+def version_card(request: UserRequest, slug: str, number: int) -> HttpResponse:
+    project = _seen_by(request, slug)
+    found = _version(project, number)
+    text = card.markdown(card.card(found)).partition("\n\n")[2]  # the page has a title of its own
+    context = {"project": project, "version": found, "card": to_html(text)}
+    return render(request, "learning/card.html", context)
+
+
+@login_required
+@require_safe
+def version_card_file(request: UserRequest, slug: str, number: int, suffix: str) -> HttpResponse:
+    project = _seen_by(request, slug)
+    found = card.card(_version(project, number))
+    if suffix == "json":
+        response: HttpResponse = JsonResponse(card.facts(found), json_dumps_params={"ensure_ascii": False, "indent": 1})
+    else:
+        response = HttpResponse(card.markdown(found), content_type="text/markdown; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{project.slug}-v{number}-card.{suffix}"'
     return response
 
 

@@ -6,7 +6,8 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-from apps.learning import engine_words, options
+from apps.learning import engine_words, headlines, options
+from apps.learning.models import Evaluation
 
 register = template.Library()
 _TRIAL_STATES = {
@@ -64,3 +65,14 @@ def setting_value(value: Any) -> Any:
 @register.filter
 def trial_state(state: str) -> Any:
     return _TRIAL_STATES.get(state, state)
+
+
+@register.filter
+def headline(evaluation: Evaluation) -> headlines.Headline:
+    """The one figure of a measured version, whatever its task."""
+    return headlines.of(evaluation)
+
+
+@register.filter
+def slice_name(field: str) -> Any:
+    return _("Language") if field == "language" else field
