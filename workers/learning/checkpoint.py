@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,16 @@ def publish(folder: Path, target: Path, manifest: Manifest) -> Manifest:
         _sync(target.parent)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
+        raise LearningError(f"The model could not be written: {error.strerror or error}.") from error
+    return done
+
+
+def annotate(target: Path, manifest: Manifest, **metrics: Any) -> Manifest:
+    """Add to the metrics of a published artefact what only the published one can tell."""
+    done = replace(manifest, metrics=manifest.metrics | metrics)
+    try:
+        write_synced(target / MANIFEST, json.dumps(asdict(done), ensure_ascii=False, indent=1).encode())
+    except OSError as error:
         raise LearningError(f"The model could not be written: {error.strerror or error}.") from error
     return done
 

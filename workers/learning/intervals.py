@@ -7,6 +7,7 @@ from scipy.special import ndtri
 from .types import Floats, Interval, Ints
 
 BOOTSTRAPS = 1_000
+CHUNK = 1_000_000  # drawn items held at once
 
 
 def wilson(right: float, n: float, confidence: float = 0.95) -> Interval:
@@ -42,6 +43,11 @@ def of_macro(values: Floats, score: float, wanted: Floats | Ints) -> Interval:
 def resampled_sums(counts: Floats, rng: np.random.Generator, draws: int = BOOTSTRAPS) -> NDArray[np.float64]:
     """(n, m) counts per item to (draws, m): their sums over n items drawn with replacement, the same for all m."""
     n = len(counts)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=draws)
-    sums: NDArray[np.float64] = weights.astype(np.float64) @ np.asarray(counts, dtype=np.float64)
-    return sums
+    counts = np.asarray(counts, dtype=np.float64)
+    out = np.empty((draws, counts.shape[1]))
+    step = max(1, CHUNK // n)
+    for start in range(0, draws, step):
+        some = min(step, draws - start)
+        drawn = rng.integers(n, size=(some, n)) + n * np.arange(some)[:, None]
+        out[start : start + some] = np.bincount(drawn.ravel(), minlength=some * n).reshape(some, n) @ counts
+    return out

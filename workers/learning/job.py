@@ -1,8 +1,9 @@
 """One training job in a process of its own: a folder in, JSON lines out, and an end when the parent is gone.
 
-job.json: kind, encoder, label_order, seed, config, examples (a file of id, text, label index), device, parent_pid,
-output. Lines: progress (step, steps, epoch, loss), dev (epoch, accuracy), log (text), done (path, digest, metrics),
-failed (error).
+job.json: kind (head, transformer, search, or one of compress.KINDS), task, encoder, label_order, seed, config, parents
+(folders of artefacts to start from), examples (a file of id, text and truth), device, parent_pid, output; texts.jsonl
+beside it may hold unlabelled texts. Lines: progress (step, steps, epoch, loss, lr), dev (epoch, loss, metric, value),
+trial, log (text), done (path, digest, metrics), failed (error).
 Exit codes: 0 done, 3 stopped after a checkpoint (SIGTERM), 4 refused before any work, 1 failed during it.
 """
 
@@ -19,6 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from . import checkpoint, compress, search
+from .checkpoint import Manifest
+from .finetune import OnEvent
 from .publish import Recipe, publish
 from .types import Cancelled, Example, LearningError, Span
 
@@ -57,19 +61,10 @@ def run(folder: Path) -> int:
     try:
         job = read_job(folder)
         _follow_parent(int(job.get("parent_pid") or os.getppid()), report)
-        recipe, examples = recipe_of(job), read_examples(folder / job.get("examples", "examples.jsonl"))
-        recipe.check(examples)
+        work = Work(job, folder, report, stop.is_set)
+        work.check()
         started = True
-        output = folder / job.get("output", "out")
-        manifest = publish(
-            examples,
-            recipe,
-            output,
-            vectors=_vectors(folder),
-            work=folder / "work",
-            on_event=report,
-            should_stop=stop.is_set,
-        )
+        manifest = work.do()
     except Cancelled:
         report({"event": "log", "text": "Stopped; the last checkpoint is kept."})
         return STOPPED
@@ -77,8 +72,54 @@ def run(folder: Path) -> int:
         return _failed(report, str(error), FAILED if started else REFUSED)
     except OSError as error:
         return _failed(report, f"A file could not be read or written: {error.strerror or error}.", FAILED)
-    report({"event": "done", "path": str(output), "digest": manifest.digest, "metrics": manifest.metrics})
+    report({"event": "done", "path": str(work.output), "digest": manifest.digest, "metrics": manifest.metrics})
     return DONE
+
+
+class Work:
+    """What one job asks for, read and ready."""
+
+    def __init__(self, job: dict[str, Any], folder: Path, report: OnEvent, should_stop: Callable[[], bool]) -> None:
+        self.folder, self.report, self.should_stop = folder, report, should_stop
+        self.kind = str(job.get("kind"))
+        self.derived = self.kind in compress.KINDS
+        self.parents = [Path(parent) for parent in job.get("parents") or []]
+        file = folder / job.get("examples", "examples.jsonl")
+        self.examples = [] if self.derived and not file.exists() else read_examples(file)
+        self.texts = _texts(folder / "texts.jsonl")
+        self.recipe = recipe_of(job | {"kind": "transformer"} if self.kind == "search" else job)
+        self.trials = self.recipe.config.pop("trials", search.TRIALS) if self.kind == "search" else 0
+        self.output = folder / job.get("output", "out")
+
+    def check(self) -> None:
+        """Refuse in words what cannot be done, before any work."""
+        if self.derived:
+            for parent in self.parents:
+                checkpoint.verify(parent)
+        else:
+            self.recipe.check(self.examples)
+
+    def do(self) -> Manifest:
+        if self.derived:
+            return self._derive()
+        told: dict[str, Any] = {"on_event": self.report, "should_stop": self.should_stop, "work": self.folder / "work"}
+        if self.kind == "search":
+            return search.search(self.examples, self.recipe, self.output, trials=self.trials, **told)
+        return publish(self.examples, self.recipe, self.output, vectors=_vectors(self.folder), **told)
+
+    def _derive(self) -> Manifest:
+        return compress.derive(
+            self.kind,
+            self.parents,
+            self.output,
+            config=self.recipe.config,
+            examples=self.examples,
+            texts=self.texts,
+            seed=self.recipe.seed,
+            device=self.recipe.device,
+            on_event=self.report,
+            should_stop=self.should_stop,
+        )
 
 
 def read_job(folder: Path) -> dict[str, Any]:
@@ -124,6 +165,16 @@ def _example(row: dict[str, Any]) -> Example:
         None if labels is None else tuple(sorted(int(label) for label in labels)),
         None if spans is None else tuple(sorted(Span(int(s), int(e), int(label)) for s, e, label in spans)),
     )
+
+
+def _texts(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [str(json.loads(line)["text"]) for line in lines if line.strip()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LearningError("The texts of the job cannot be read.") from error
 
 
 def _vectors(folder: Path) -> Any:

@@ -1,6 +1,7 @@
 """Open a published artefact of any kind and let it read texts."""
 
 import json
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from . import checkpoint, encoders, heads
 from .checkpoint import MEMBERS, ONNX, WEIGHTS, Manifest
 from .finetune import decode
 from .finetune.classifier import Classifier
+from .finetune.graph import Graph
+from .finetune.voting import vote
 from .finetune.graph import Graph
 from .finetune.voting import vote
 from .types import Floats, LearningError, Progress, SpanAnswer, Task
@@ -25,20 +28,24 @@ class Predictor:
         folder = Path(path)
         self.manifest: Manifest = checkpoint.verify(folder)
         self._head: AnyHead | None = None
-        self._classifier: Classifier | Graph | None = None
+        self._reader: Classifier | Graph | None = None
         self._members: list[Predictor] = []
         self._encoder: encoders.Encoder | None = None
         self._device, self._threads = device, threads
-        if self.manifest.kind == "head":
+        if self.manifest.kind == "ensemble":
+            names = [member["folder"] for member in json.loads((folder / MEMBERS).read_text(encoding="utf-8"))]
+            self._members = [Predictor(folder / name, device=device, threads=threads) for name in names]
+        elif self.manifest.kind == "onnx":
+            self._reader = Graph.open(folder, ONNX, threads=threads)
+        elif self.manifest.kind == "head":
             self._head = heads.open((folder / WEIGHTS).read_bytes())
             self._check_encoder()
-        elif self.manifest.kind == "onnx":
-            self._classifier = Graph.open(folder, ONNX, threads=threads)
-        elif self.manifest.kind == "ensemble":
-            members = json.loads((folder / MEMBERS).read_text(encoding="utf-8"))
-            self._members = [Predictor(folder / member["folder"], device=device, threads=threads) for member in members]
         else:
-            self._classifier = Classifier.open(folder, WEIGHTS).to(device)
+            if threads:
+                import torch
+
+                torch.set_num_threads(threads)
+            self._reader = Classifier.open(folder, WEIGHTS).to(device)
 
     @property
     def task(self) -> Task:
@@ -53,30 +60,30 @@ class Predictor:
         """(n, k) in the manifest's label order; rows of a multi-label model are independent shares."""
         self._refuse_spans()
         if self._members:
-            every = [member.probabilities(texts, on_progress=on_progress) for member in self._members]
-            return np.asarray(np.mean(every, axis=0), dtype=np.float32)
-        if self._classifier is None:
+            return np.mean([m.probabilities(texts, on_progress=on_progress) for m in self._members], axis=0)
+        if self._reader is None:
             return self._of_head(texts, on_progress)
-        model = self._classifier
+        model = self._reader
         return self._squashed(model.predict_logits(model.tokenise(texts), on_progress), model.temperature)
 
     def spans(self, texts: list[str], *, on_progress: Progress | None = None) -> list[SpanAnswer]:
         """Entities of every text, in code points, and how sure the model is of the whole."""
-        if self.task == "spans" and self._members:
-            answers = [member.spans(texts, on_progress=on_progress) for member in self._members]
-            return [vote(one) for one in zip(*answers, strict=True)]
-        if self.task != "spans" or self._classifier is None:
+        if self._members and self.task == "spans":
+            return [vote(each) for each in zip(*(m.spans(texts) for m in self._members), strict=True)]
+        if self.task != "spans" or self._reader is None:
             raise LearningError("Only a model that was trained on spans can find spans.")
-        tagged = self._classifier.predict_tags(texts, on_progress)
-        return [decode.answer(one, self._classifier.temperature) for one in tagged]
+        model = self._reader
+        return [decode.answer(one, model.temperature) for one in model.predict_tags(texts, on_progress)]
 
     def samples(self, texts: list[str], n_samples: int, *, seed: int = 0) -> NDArray[np.float32]:
         """(n_samples, n, k): predictions that differ by dropout, a committee for BALD (Gal et al. 2017)."""
         self._refuse_spans()
-        if not isinstance(self._classifier, Classifier):
-            raise LearningError("Only a transformer in torch has dropout to sample. Ask a committee of heads instead.")
-        model, out = self._classifier, []
-        tokens = model.tokenise(texts)
+        model = self._reader
+        if not isinstance(model, Classifier):
+            raise LearningError(
+                "Only a fine-tuned transformer has dropout to sample. Ask a committee of heads instead."
+            )
+        tokens, out = model.tokenise(texts), []
         for i in range(n_samples):
             with model.dropping(seed * 1_000_003 + i):
                 out.append(self._squashed(model.predict_logits(tokens), model.temperature))

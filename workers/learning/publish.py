@@ -10,12 +10,14 @@ import numpy as np
 
 from . import checkpoint, encoders, heads
 from .checkpoint import WEIGHTS, Manifest
+from .compress import report
 from .finetune import Config, OnEvent
 from .finetune.begin import SEEN
 from .finetune.classifier import Classifier
 from .finetune.distributed import parallel
 from .finetune.logs import Logs
 from .finetune.loop import finetune
+from .predict import Predictor
 from .types import Cancelled, Example, Floats, LearningError, Task
 
 HEAD_SETTINGS = {"c", "balance", "features", "threads"}
@@ -111,7 +113,13 @@ def _written(model: Classifier, manifest: Manifest, target: Path, examples: Sequ
         model.save(folder, WEIGHTS)
         # what a later run that goes on from this one calls old; ids, so that an erased text leaves nothing here
         (folder / SEEN).write_text(json.dumps([e.id for e in examples]), encoding="utf-8")
-        return checkpoint.publish(folder, target, manifest)
+        return _measured(target, checkpoint.publish(folder, target, manifest))
+
+
+def _measured(target: Path, manifest: Manifest) -> Manifest:
+    """With what serving it costs, so that versions can be weighed against each other."""
+    costs = {"size_bytes": report.size(target, manifest), "latency_ms": report.latency(Predictor(target, device="cpu"))}
+    return checkpoint.annotate(target, manifest, **costs)
 
 
 def publish_head(
@@ -142,7 +150,7 @@ def publish_head(
     stored = head if grams is None else heads.TextHead(head, grams, 0 if dense is None else np.shape(dense)[1])
     with checkpoint.draft(target) as folder:
         (folder / WEIGHTS).write_bytes(stored.to_bytes())
-        return checkpoint.publish(folder, target, manifest)
+        return _measured(target, checkpoint.publish(folder, target, manifest))
 
 
 def _fitted(

@@ -143,13 +143,13 @@ def test_intervals_for_spans_cover_the_truth_in_93_percent_of_projects():
     truth, said, _ = corpus(rng, 6_000)
     whole = ev.evaluate_spans(truth, said, n_classes=3)
     strict = partial = macro = 0
-    for _ in range(300):
-        rows = rng.choice(6_000, 150)
+    for _ in range(500):
+        rows = rng.choice(6_000, 120)
         m = ev.evaluate_spans([truth[i] for i in rows], [said[i] for i in rows], n_classes=3)
         strict += whole.strict_f1 in m.strict_f1_interval
         partial += whole.partial_f1 in m.partial_f1_interval
         macro += whole.macro_f1 in m.macro_f1_interval
-    assert min(strict, partial, macro) / 300 >= 0.93
+    assert min(strict, partial, macro) / 500 >= 0.93
 
 
 def test_spans_of_other_texts_are_refused_in_words():

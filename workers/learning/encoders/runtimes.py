@@ -130,14 +130,14 @@ def open_forward(  # one choice after the other, each with its reason
     opener = _Opener(name, device, threads, cache, pad_id)
     try:
         if PRECISION[kind] == "fp32":
-            return opener.open(kind), Runtime(runtime, kind, device, reason)
+            return opener.open_fp32(kind, runtime, reason)
         refusal, found = _gate(opener, kind, held, encode)
         if not refusal:
             return opener.open(kind), Runtime(runtime, kind, device, reason, found)
         if promised != "fp32":
             raise LearningError(f"The encoder “{name}” cannot run in {promised} on this machine: {refusal}.")
         plain, _ = _kind("fp32", "auto", device, cache)
-        return opener.open(plain), Runtime(runtime, plain, device, f"{kind} was refused: {refusal}.", found)
+        return opener.open_fp32(plain, runtime, f"{kind} was refused: {refusal}.", found)
     finally:
         opener.close()
 
@@ -199,13 +199,16 @@ class _Opener:
         if kind.startswith("torch"):
             return TorchForward(self._module(), self._pad_id, self.device, PRECISION[kind])
         backbone.check_weights(self.name)  # a graph from the cache would not notice
+        return OnnxForward(onnx.Session(self._graph(kind), threads=self._threads), self._pad_id)
+
+    def open_fp32(self, kind: Kind, asked: str, reason: str, found: Parity | None = None) -> tuple[Forward, Runtime]:
+        """Not every model can be traced, and not every disk be written to; torch gives the same vectors."""
         try:
-            return OnnxForward(onnx.Session(self._graph(kind), threads=self._threads), self._pad_id)
-        except LearningError:
-            if kind != "onnx-fp32":
+            return self.open(kind), Runtime(asked, kind, self.device, reason, found)
+        except LearningError as error:
+            if kind == "torch" or asked == kind:
                 raise
-            # not every model can be traced; torch gives the same vectors
-            return TorchForward(self._module(), self._pad_id, self.device, "fp32")
+            return self.open("torch"), Runtime(asked, "torch", self.device, f"{reason} {error}", found)
 
     def close(self) -> None:
         self._exits.close()

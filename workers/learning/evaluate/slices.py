@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from ..intervals import wilson
 from ..types import Interval, LearningError, Slice
@@ -25,9 +25,9 @@ def by_slice(counts: Tally, fields: Mapping[str, Sequence[str | None]], *, minim
     for name, values in fields.items():
         if len(values) != len(counts):
             raise LearningError(f"The field {name} does not have one value per item.")
-        column = np.array([value or "" for value in values], dtype=object)
-        found, first, n = np.unique(column.astype(str), return_index=True, return_counts=True)
-        masks += [(name, str(found[i]), column == found[i]) for i in np.lexsort((first, -n))]
+        column = np.array([value or "" for value in values], dtype=str)
+        found, first, code, n = np.unique(column, return_index=True, return_inverse=True, return_counts=True)
+        masks += [(name, str(found[i]), code == i) for i in np.lexsort((first, -n))]
     rows = [_slice(name, value, counts, mask, minimum) for name, value, mask in masks]
     marked = _holm([p for _, p in rows])
     return tuple(
@@ -59,16 +59,11 @@ def _slice(name: str, value: str, counts: Tally, mask: NDArray[np.bool_], minimu
     score, interval = score_interval(counts[mask])
     if rest < minimum:
         return Slice(name, value, n, score, interval), None
-    other, _ = influence(counts[~mask])
-    error = np.sqrt(_variance(counts[mask]) + _variance(counts[~mask]))
-    gap = score - other
-    return Slice(name, value, n, score, interval, gap), float(2 * norm.sf(abs(gap) / error))
-
-
-def _variance(counts: Tally) -> float:
-    """Of the score; two imagined answers, one right and one wrong, keep it above zero."""
-    _, pull = influence(counts)
-    return float(((pull**2).sum() + 0.5) / (len(counts) + 2) ** 2)
+    gap = score - influence(counts[~mask])[0]
+    # were there no gap, all items would spread alike: the slice's own spread is small by luck when its score is high
+    spread = float((influence(counts)[1] ** 2).mean()) + 1 / len(counts)
+    error = np.sqrt(spread * (1 / n + 1 / rest))
+    return Slice(name, value, n, score, interval, gap), float(2 * ndtr(-abs(gap) / error))
 
 
 def _holm(p_values: Sequence[float | None]) -> list[bool]:
