@@ -49,8 +49,6 @@ def parse(name: str) -> Name:
         raise LearningError("An encoder needs a name.")
     if unknown := sorted(set(given) - set(OPTIONS)):
         raise LearningError(f"The encoder “{name}” has options that do not exist: {', '.join(unknown)}.")
-    if query and not given:
-        raise LearningError(f"What follows the question mark in “{name}” must read like pooling=mean.")
     if "prefix" in given and "prompt" in given:
         raise LearningError("An encoder takes a prefix or the name of a prompt, not both.")
     return Name(

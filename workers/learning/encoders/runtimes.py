@@ -170,7 +170,7 @@ def _gate(
     held: Held | None,
     encode: Callable[[Forward, Sequence[str]], NDArray[np.float32]],
 ) -> tuple[str, Parity | None]:
-    """(why not, the comparison). Asked once a host, encoder and set of texts; a verdict without own texts is kept."""
+    """(why not, the comparison). Asked once a host, encoder ; a page may ask again with a project's own texts."""
     if kind == "torch-bf16" and not opener.on_gpu and not BF16_FLAGS & parity.cpu_flags():
         return "this processor has no bf16 arithmetic and would be a hundred times slower", None
     key = f"{PRECISION[kind]}-{opener.digest[: store.SHOWN]}-{parity.host()}{'-gpu' if opener.on_gpu else ''}"
@@ -206,7 +206,7 @@ class _Opener:
         try:
             return self.open(kind), Runtime(asked, kind, self.device, reason, found)
         except LearningError as error:
-            if kind == "torch" or asked == kind:
+            if kind in ("torch", asked):
                 raise
             return self.open("torch"), Runtime(asked, "torch", self.device, f"{reason} {error}", found)
 

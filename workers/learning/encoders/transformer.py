@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -180,14 +180,14 @@ class TransformerEncoder:
             yield from ((start, self._tokenise(texts[start : start + TOKENISE_AT_ONCE])) for start in starts)
             return
         with ThreadPoolExecutor(max_workers=1) as ahead:
-            pending = deque((s, ahead.submit(self._tokenise, texts[s : s + TOKENISE_AT_ONCE])) for s in starts[:1])
-            for following in [*starts[1:], None]:
-                start, ready = pending.popleft()
-                tokens = ready.result()
-                if following is not None:
-                    part = texts[following : following + TOKENISE_AT_ONCE]
-                    pending.append((following, ahead.submit(self._tokenise, part)))
-                yield start, tokens
+            pending: deque[tuple[int, Future[list[list[int]]]]] = deque()
+            for start in starts:
+                pending.append((start, ahead.submit(self._tokenise, texts[start : start + TOKENISE_AT_ONCE])))
+                if len(pending) > 1:
+                    first, ready = pending.popleft()
+                    yield first, ready.result()
+            for first, ready in pending:
+                yield first, ready.result()
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         prefixed = [self.spec.prefix + text for text in texts] if self.spec.prefix else list(texts)

@@ -18,7 +18,7 @@ MOST_UNKNOWN = 0.10  # share of words MiniLM may read as unknown; English user c
 MOST_PIECES = 2.0  # pieces a word; English lies near 1.1, German above 2
 FOREIGN_PIECES = 1.5  # where the project names another language than English
 MOST_TEXTS = 300  # looked at
-_WORD = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _words(text: str) -> list[str]:
     """As BERT's basic tokeniser cuts: lower case, no accents, every ideograph alone, punctuation alone."""
     plain = unicodedata.normalize("NFD", text.lower())
     plain = "".join(c for c in plain if unicodedata.category(c) != "Mn")
-    spaced = "".join(f" {c} " if "\u3400" <= c <= "\u9fff" else c for c in unicodedata.normalize("NFC", plain))
+    spaced = "".join(f" {c} " if "\u3400" <= c <= "\u9fff" else c for c in plain)
     return _WORD.findall(spaced)
 
 
