@@ -1,7 +1,6 @@
 """Open a published artefact of any kind and let it read texts."""
 
 import json
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,6 @@ from . import checkpoint, encoders, heads
 from .checkpoint import MEMBERS, ONNX, WEIGHTS, Manifest
 from .finetune import decode
 from .finetune.classifier import Classifier
-from .finetune.graph import Graph
-from .finetune.voting import vote
 from .finetune.graph import Graph
 from .finetune.voting import vote
 from .types import Floats, LearningError, Progress, SpanAnswer, Task

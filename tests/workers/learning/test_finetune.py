@@ -233,10 +233,21 @@ def test_a_published_head_equals_the_head_on_the_same_vectors(toys, tmp_path):
     assert manifest.label_order == ORDER
 
 
-def test_a_head_on_given_vectors_needs_no_encoder(toys, tmp_path, monkeypatch):
+def test_a_head_on_given_vectors_encodes_nothing_but_the_text_that_times_it(toys, tmp_path, monkeypatch):
     from workers.learning import encoders
 
-    x = encoders.load("char-ngrams").encode([e.text for e in toys])
-    monkeypatch.setattr(encoders, "load", lambda *_, **__: pytest.fail("loaded"))
+    real, read = encoders.load, []
+
+    class Counted:
+        def __init__(self, name, **options):
+            self._real = real(name, **options)
+
+        def encode(self, texts, **options):
+            read.extend(texts)
+            return self._real.encode(texts, **options)
+
+    x = real("char-ngrams").encode([e.text for e in toys])
+    monkeypatch.setattr(encoders, "load", Counted)
     publish(toys, recipe("char-ngrams", kind="head", config={}), tmp_path / "model", vectors=x)
     assert Predictor(tmp_path / "model").from_vectors(x).shape == (32, 2)
+    assert not set(read) & {e.text for e in toys}

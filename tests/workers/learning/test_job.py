@@ -8,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from workers.learning import job
 from workers.learning.checkpoint import verify
+from workers.learning.predict import Predictor
 
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-m", "workers.learning", "train", "--job"]
@@ -83,6 +85,57 @@ def test_what_cannot_be_learnt_is_refused_before_any_work(folder, capsys, monkey
     event = lines_of(capsys.readouterr().out)[-1]
     assert event["event"] == "failed"
     assert word in event["sentence"]
+
+
+@pytest.fixture
+def do(monkeypatch, capsys):
+    """Run a job in this process: its exit code and its lines."""
+    monkeypatch.setattr(job, "_follow_parent", lambda *_: None)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(folder: Path, **changes) -> tuple[int, list[dict]]:
+        code = job.run(write_job(folder, **changes))
+        return code, lines_of(capsys.readouterr().out)
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_an_ensemble_of_two_versions_is_a_job_too(folder, do, toys):
+    for name, seed in (("one", 1), ("two", 2)):
+        code, lines = do(folder, seed=seed, config={"c": 10.0 * seed}, output=name)
+        assert code == job.DONE, lines[-1]
+    (folder / "texts.jsonl").write_text(json.dumps({"id": 1, "text": toys[0].text}))
+    parents = [str(folder / "one"), str(folder / "two")]
+    code, lines = do(folder, kind="ensemble", parents=parents, output="both", examples="none.jsonl")
+    assert code == job.DONE, lines[-1]
+    found = [Predictor(folder / name).probabilities([toys[0].text]) for name in ("one", "two", "both")]
+    np.testing.assert_allclose(found[2], (found[0] + found[1]) / 2, atol=1e-6)
+
+
+def test_a_search_is_a_job_whose_trials_are_told(folder, do, toys, toy_encoder):
+    lines = [json.dumps({"id": i, "text": f"{e.text} {i}", "label": e.label}) for i, e in enumerate(toys * 2)]
+    (folder / "examples.jsonl").write_text("\n".join(lines))
+    config = {"trials": 2, "epochs": 1}
+    code, lines = do(folder, kind="search", encoder=toy_encoder, config=config)
+    assert code == job.DONE, lines[-1]
+    assert {e["number"] for e in lines if e["event"] == "trial"} == {0, 1}
+    assert verify(folder / "out").kind == "transformer"
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"kind": "onnx", "parents": []}, "Name the version"),
+        ({"kind": "onnx", "parents": ["nowhere"]}, "no model"),
+        ({"kind": "search", "config": {"trials": 2, "epoch": 1}}, "Unknown"),
+        ({"kind": "oracle"}, "no kind"),
+    ],
+)
+def test_derived_jobs_that_cannot_be_done_end_in_words(folder, do, toy_encoder, changes, word):
+    code, lines = do(folder, **({"encoder": toy_encoder} | changes))
+    assert code in (job.REFUSED, job.FAILED)
+    assert word in lines[-1]["error"]
 
 
 def test_silence_is_broken_by_repeating_the_last_progress(monkeypatch):
