@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workers.learning import encoders
-from workers.learning.encoders import choice
+from workers.learning.encoders.recommend import MULTILINGUAL, reading
 
 WAIMAI = Path(__file__).parents[4] / "shared" / "data" / "waimai_10k.csv"
 CHINESE = ["很快，好吃，味道足，量大", "没有送水没有送水没有送水", "非常快，态度好。", "送餐很慢，菜都凉了，差评"]
@@ -53,8 +53,8 @@ def test_german_words_fall_into_pieces():
 
 
 def test_a_multilingual_model_is_preferred_where_it_can_be_had():
-    found = encoders.recommend("zh", CHINESE, reachable=lambda name: name == choice.MULTILINGUAL)
-    assert found.name == choice.MULTILINGUAL
+    found = encoders.recommend("zh", CHINESE, reachable=lambda name: name == MULTILINGUAL)
+    assert found.name == MULTILINGUAL
     assert "prefix=query:%20" in found.name
 
 
@@ -71,7 +71,7 @@ def test_words_are_cut_as_minilm_s_own_tokeniser_cuts_them(questions):
     texts = [*questions(50)[0], *CHINESE, *GERMAN, "naïve café №5 #tag @user_x 한국어 ok?!"]
     for text in texts:
         theirs = tokenizer.tokenize(text)
-        unknown, pieces = choice.reading([text])
+        unknown, pieces = reading([text])
         words = [w for w in theirs if not w.startswith("##")]
         assert unknown == pytest.approx(sum(w == "[UNK]" for w in words) / len(words), abs=0.1)
         known = [t for t in theirs if t != "[UNK]"]
