@@ -10,10 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tests.bench.efficiency import data, models, picture, rounds, summary
+from tests.bench.efficiency.kept import Kept
 from workers.learning import encoders
 from workers.learning.sampling import DEFAULT, STRATEGIES
 
@@ -34,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--encoder", default=encoders.DEFAULT)
     parser.add_argument("--config", type=json.loads, default={}, help="JSON: settings of the fine-tuning")
+    parser.add_argument("--keep", type=Path, help="folder for vectors and finished curves: a later call goes on there")
     parser.add_argument("--title", help="of the picture; the name of the file when not given")
     parser.add_argument("--svg", type=Path, help="also draw the curves")
     parser.add_argument("--beside", type=Path, nargs="+", default=[], help="JSON of earlier runs: further panels")
@@ -70,38 +69,26 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def measured(
     args: argparse.Namespace, pool: data.Data, test: data.Data | None, schedule: rounds.Schedule
 ) -> summary.Curves:
-    vectors = models.encoded(pool.texts, args.encoder)
-    test_vectors = None if test is None or args.model == "finetune" else models.encoded(test.texts, args.encoder)
+    known = Kept(args.keep)
+    vectors = known.vectors(pool.texts, args.encoder)
+    by_head = args.model == "head"
+    test_vectors = vectors if test is None or not by_head else known.vectors(test.texts, args.encoder)
     curves: summary.Curves = {name: [] for name in args.strategies}
     for seed in range(args.seeds):
         mine, held = data.halves(pool, test, args.test_share, seed)
-        measure = (test or pool).part(held)
-        x = vectors[mine]
-        y = (
-            np.empty((0, 0), dtype=np.float32)
-            if args.model == "finetune"
-            else (vectors[held] if test_vectors is None else test_vectors)
-        )
+        mine_pool, measure = pool.part(mine), (test or pool).part(held)
         for name in args.strategies:
-            started = time.perf_counter()
-            learner = _learner(args, pool.part(mine), measure, x, y)
-            curve = rounds.arm(learner, name, schedule, seed)
-            curves[name].append(curve)
-            area, seconds = summary.area(curve), time.perf_counter() - started
-            print(f"seed {seed}  {name:<22} area {area:.4f}  final {curve[-1].score:.4f}  {seconds:.1f} s", flush=True)
+            if (seed, name) not in known.curves:
+                started = time.perf_counter()
+                learner: models.Learner
+                if by_head:
+                    learner = models.HeadLearner(mine_pool, measure, vectors[mine], test_vectors[held], args.features)
+                else:
+                    learner = models.Transformer(mine_pool, measure, vectors[mine], args.encoder, args.config)
+                known.add(seed, name, rounds.arm(learner, name, schedule, seed))
+                print(f"seed {seed}  {name}  {time.perf_counter() - started:.0f} s", flush=True)
+            curves[name].append(known.curves[seed, name])
     return curves
-
-
-def _learner(
-    args: argparse.Namespace,
-    pool: data.Data,
-    test: data.Data,
-    vectors: NDArray[np.float32],
-    test_vectors: NDArray[np.float32],
-) -> models.Learner:
-    if args.model == "head":
-        return models.HeadLearner(pool, test, vectors, test_vectors, args.features)
-    return models.Transformer(pool, test, vectors, args.encoder, args.config)
 
 
 def _panel(result: dict[str, Any]) -> picture.Panel:

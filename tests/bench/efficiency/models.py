@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.efficiency.data import Data
-from workers.learning import encoders, evaluate, heads
+from workers.learning import evaluate, heads
 from workers.learning.predict import Predictor
 from workers.learning.publish import Recipe, publish
 from workers.learning.sampling import SpanScores
@@ -128,7 +128,3 @@ def several(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> tuple[float, 
     hit, both = (truth & given).sum(axis=0), truth.sum(axis=0) + given.sum(axis=0)
     present = truth.any(axis=0)
     return float(2 * hit.sum() / max(both.sum(), 1)), float((2 * hit / np.maximum(both, 1))[present].mean())
-
-
-def encoded(texts: list[str], encoder: str) -> NDArray[np.float32]:
-    return encoders.load(encoder, device="auto").encode(texts)

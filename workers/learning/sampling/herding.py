@@ -7,8 +7,8 @@ from ..types import Floats
 from .batch import pick
 from .pool import Pool, Rng, Rows
 
-REACH = 0.3  # of one label, as a share of the typical distance to the nearest one; measured on Banking77
-LEAST_REACH = 0.02
+REACH = 0.3  # of one label, as a share of the typical distance to the nearest one
+LEAST_WIDTH = 0.02
 REFERENCE = 3_000  # pool items that coverage is measured on
 CANDIDATES = 2_000  # most unsure items that may be chosen
 
@@ -17,7 +17,7 @@ def herding(pool: Pool, n: int, rng: Rng) -> Rows:
     return herd(pool.vectors, pool.unsure, pool.labelled, n, rng)
 
 
-def herd(vectors: Floats, weights: Floats | None, labelled: Floats, n: int, rng: Rng) -> Rows:
+def herd(vectors: Floats, weights: Floats | None, labelled: Floats, n: int, rng: Rng, *, reach: float = REACH) -> Rows:
     """Each item chosen covers what lies near it, and the next is the one that covers most of what is still unsure and
     uncovered. Rows of `vectors` (N, d), best first.
 
@@ -37,10 +37,10 @@ def herd(vectors: Floats, weights: Floats | None, labelled: Floats, n: int, rng:
     near = candidates @ reference.T
     labelled = _dense(labelled)
     nearest = (reference @ labelled.T).max(axis=1) if len(labelled) else np.median(near, axis=0)
-    reach = np.float32(max(REACH * float(np.median(1 - nearest)), LEAST_REACH))
-    covered = np.exp((nearest - 1) / reach) if len(labelled) else np.zeros(len(seen), dtype=np.float32)
+    width = np.float32(max(reach * float(np.median(1 - nearest)), LEAST_WIDTH))
+    covered = np.exp((nearest - 1) / width) if len(labelled) else np.zeros(len(seen), dtype=np.float32)
     near -= 1
-    near /= reach
+    near /= width
     np.exp(near, out=near)
     return rows[_greedy(near, weight, covered, n)]
 
