@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from apps.content.models import Item
 from apps.projects.models import Project
-from workers.learning.encoders.recommend import Recommendation, recommend
+from workers.learning.encoders.choice import Recommendation, recommend
 
 TEXTS = 300
 HUB = ("huggingface.co", 443)

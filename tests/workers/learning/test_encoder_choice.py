@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workers.learning import encoders
-from workers.learning.encoders.recommend import MULTILINGUAL, reading
+from workers.learning.encoders.choice import MULTILINGUAL, reading
 
 WAIMAI = Path(__file__).parents[4] / "shared" / "data" / "waimai_10k.csv"
 CHINESE = ["很快，好吃，味道足，量大", "没有送水没有送水没有送水", "非常快，态度好。", "送餐很慢，菜都凉了，差评"]

@@ -1,8 +1,8 @@
 """Texts to unit vectors, by one interface. Importing this costs nothing; torch is loaded by `load` alone."""
 
 from .backbone import in_precision
+from .choice import Recommendation, recommend
 from .parity import Held, Parity
-from .recommend import Recommendation, recommend
 from .runtimes import KINDS, Runtime
 from .transformer import CHAR_NGRAMS, DEFAULT, Encoder, digest, dimension, load
 
