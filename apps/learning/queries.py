@@ -129,11 +129,16 @@ def encoding_progress(project: Project) -> EncodingProgress:
     """How far the vectors have come under the project's present encoder."""
     row = Encoding.objects.filter(project=project).first()
     newest = newest_item(project, pool=True)
-    if row is None or row.encoder != project.encoder:
+    if row is None or (row.encoder, row.asked_runtime) != (project.encoder, project.encoder_runtime):
         return EncodingProgress(0, 1 if newest else 0, None, False, row.error if row else "")
     # the counts on the row are from the last claim; later arrivals show as not yet finished
     total = max(row.total, row.done + 1) if newest > row.through_item else row.done
     return EncodingProgress(row.done, total, row.rate, row.heartbeat_at is not None, row.error)
+
+
+def encoding_of(project: Project) -> Encoding | None:
+    """The row behind the progress: what computes the vectors, and why."""
+    return Encoding.objects.filter(project=project).first()
 
 
 def projects_to_encode() -> list[int]:

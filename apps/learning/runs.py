@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from apps.learning.services import runs as service
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
 from workers.learning import checkpoint, encoders
+from workers.learning.compress import report
 from workers.learning.predict import Predictor
 from workers.learning.types import LearningError
 
@@ -183,7 +185,18 @@ def _trained(run: TrainingRun) -> ModelVersion | None:
             _settle(run, outcome)
             return None
     manifest = checkpoint.verify(output)
-    return versions.record(run, output, asdict(manifest) | {"digest": manifest.digest})
+    found = asdict(manifest) | {"digest": manifest.digest, "metrics": _weighed(output, manifest)}
+    return versions.record(run, output, found)
+
+
+def _weighed(output: Path, manifest: checkpoint.Manifest) -> dict[str, Any]:
+    """What training reported, with the size and latency that every version has beside its accuracy."""
+    told = {"size_bytes": report.size(output, manifest)} | manifest.metrics
+    if "latency_ms" not in told:
+        # without its encoder at hand it cannot be timed; that alone is no reason to lose it
+        with suppress(LearningError):
+            told["latency_ms"] = report.latency(Predictor(output, device="cpu"))
+    return told
 
 
 def _settle(run: TrainingRun, outcome: training.Outcome) -> None:
