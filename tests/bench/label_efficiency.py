@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "title": args.title or args.train.stem,
         "headline": headline,
         "unit": unit,
-        "pool": len(pool),
+        "pool": args.pool or len(pool),
         "classes": len(pool.names),
         "model": args.model,
         "encoder": args.encoder,
@@ -75,7 +75,7 @@ def measured(
     test_vectors = vectors if test is None or not by_head else known.vectors(test.texts, args.encoder)
     curves: summary.Curves = {name: [] for name in args.strategies}
     for seed in range(args.seeds):
-        mine, held = data.halves(pool, test, args.test_share, seed)
+        mine, held = data.halves(pool, test, args.test_share, args.pool, seed)
         mine_pool, measure = pool.part(mine), (test or pool).part(held)
         for name in args.strategies:
             if (seed, name) not in known.curves:

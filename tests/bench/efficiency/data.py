@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", type=Path, required=True, help="CSV, JSONL or .conll: the pool to label")
     parser.add_argument("--test", type=Path, help="only measures; without it a share of --train, drawn for each seed")
     parser.add_argument("--test-share", type=float, default=0.3)
+    parser.add_argument("--pool", type=int, help="label from at most so many texts, drawn for each seed")
     parser.add_argument("--text-col", default="text")
     parser.add_argument("--label-col", default="label", help="a list in it makes the task multi-label")
     parser.add_argument(
@@ -60,13 +61,14 @@ def load(args: argparse.Namespace) -> tuple[Data, Data | None]:
     return made[0], made[1] if len(made) > 1 else None
 
 
-def halves(pool: Data, test: Data | None, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the pool to label from and of the test set; with a test file all of both."""
-    if test is not None:
-        return np.arange(len(pool)), np.arange(len(test))
+def halves(
+    pool: Data, test: Data | None, share: float, most: int | None, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the pool to label from, at most so many, and of the test set: the whole test file where there is one."""
     order = np.random.default_rng(seed).permutation(len(pool))
-    held = int(len(pool) * share)
-    return np.sort(order[held:]), np.sort(order[:held])
+    held = 0 if test is not None else int(len(pool) * share)
+    mine = np.sort(order[held:][:most])
+    return mine, np.sort(order[:held]) if test is None else np.arange(len(test))
 
 
 Row = tuple[str, Any, int]  # text, label(s) or [start, end, label] of each span, words

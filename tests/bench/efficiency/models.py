@@ -13,6 +13,7 @@ from workers.learning import evaluate, heads
 from workers.learning.predict import Predictor
 from workers.learning.publish import Recipe, publish
 from workers.learning.sampling import SpanScores
+from workers.learning.types import Span
 
 Rows = NDArray[np.int64]
 FOLDS = 3  # of the thresholds
@@ -100,7 +101,8 @@ class Transformer(Learner):
     def score(self) -> tuple[float, float]:
         assert self.predictor is not None
         if self.test.task == "spans":
-            found = [tuple(s.span for s in answer.spans) for answer in self.predictor.spans(self.test.texts)]
+            said = self.predictor.spans(self.test.texts)
+            found = [tuple(Span(s.start, s.end, s.label) for s in answer.spans) for answer in said]
             metrics = evaluate.evaluate_spans(list(self.test.truth), found, n_classes=len(self.test.names))
             return metrics.strict_f1, metrics.macro_f1
         p = self.predictor.probabilities(self.test.texts)

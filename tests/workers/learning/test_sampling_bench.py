@@ -77,9 +77,11 @@ def test_conll_tags_become_spans_of_the_joined_words(tmp_path):
 
 def test_every_seed_draws_its_own_test_set():
     pool = data.Data(["t"] * 100, "single", ["a"], np.zeros(100, dtype=np.int64), np.ones(100, dtype=np.int64))
-    mine, held = data.halves(pool, None, 0.3, 0)
+    mine, held = data.halves(pool, None, 0.3, None, 0)
     assert (len(mine), len(held), len(np.intersect1d(mine, held))) == (70, 30, 0)
-    assert not np.array_equal(held, data.halves(pool, None, 0.3, 1)[1])
+    assert not np.array_equal(held, data.halves(pool, None, 0.3, None, 1)[1])
+    mine, held = data.halves(pool, pool, 0.3, 20, 0)
+    assert (len(mine), len(held)) == (20, 100)
 
 
 def test_the_picture_is_well_formed_and_names_every_strategy():

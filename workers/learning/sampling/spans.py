@@ -12,7 +12,7 @@ from .batch import by_score
 from .pool import Pool, Rng, Rows
 from .uncertainty import margin
 
-TOP = 5  # tokens whose margins count: a long sentence is not unsure because it is long
+TOP = 3  # tokens whose margins count: a long sentence is not unsure because it is long
 
 
 def mnlp(items: Sequence[Floats]) -> Floats:
