@@ -64,7 +64,7 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
         gettext_lazy("Train"),
         "train",
         Capability.MANAGE,
-        frozenset({"run", "run_new", "version", "version_card", "version_compare", "flips"}),
+        frozenset({"run", "run_new", "train_setup", "version", "version_card", "version_compare", "flips"}),
     ),
     ("export", gettext_lazy("Export"), "export", Capability.REVIEW, frozenset()),
     ("project_labels", gettext_lazy("Labels"), "labels", Capability.MANAGE, frozenset()),

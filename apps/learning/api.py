@@ -1,7 +1,7 @@
 from typing import Any, cast
 
-from django.conf import settings
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -11,10 +11,8 @@ from rest_framework.views import APIView
 from apps.accounts.models import User
 from apps.common.pagination import page_after, page_body
 from apps.common.wake import wake_on_commit
-from apps.learning import queries
-from apps.learning.models import TrainingRun
-from apps.learning.services import evaluation, runs, versions
-from apps.learning.services.runs import Wish
+from apps.learning import card, families, headlines
+from apps.learning.services import evaluation, versions
 from apps.projects import access
 from apps.projects.access import Capability
 from apps.projects.models import Project
@@ -32,97 +30,15 @@ def _version(project: Project, number: int) -> ModelVersion:
     return get_object_or_404(registry.versions(project).select_related("project", "parent"), number=number)
 
 
-class RunOutput(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
-    state = serializers.ChoiceField(choices=TrainingRun.State.choices)
-    config = serializers.DictField()
-    seed = serializers.IntegerField()
-    attempt = serializers.IntegerField()
-    progress = serializers.FloatField()
-    curve = serializers.ListField(child=serializers.DictField())
-    log_tail = serializers.CharField()
-    error = serializers.CharField()
-    version = serializers.IntegerField(
-        source="version.number", default=None, allow_null=True, help_text="Number of the version it made."
-    )
-    created_at = serializers.DateTimeField()
-    started_at = serializers.DateTimeField(allow_null=True)
-    finished_at = serializers.DateTimeField(allow_null=True)
-
-
-def _run_body(run: TrainingRun) -> dict[str, Any]:
-    return dict(RunOutput(run).data)
-
-
-class RunPage(serializers.Serializer[Any]):
-    results = RunOutput(many=True)
-    next = serializers.CharField(allow_null=True)
-
-
-class RunsApi(APIView):
-    """Training runs, newest first. A new one is refused in words before any work is done."""
-
-    scopes = {"GET": "read", "POST": "manage"}
-
-    class Input(serializers.Serializer[Any]):
-        kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
-        encoder = serializers.CharField(max_length=300, required=False, help_text="The project's own by default.")
-        epochs = serializers.IntegerField(min_value=1, max_value=100, required=False)
-        learning_rate = serializers.FloatField(min_value=1e-7, max_value=1, required=False)
-        seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
-        leave_out = serializers.BooleanField(default=False, help_text="Leave labels without an example out.")
-
-    @extend_schema(operation_id="runs_list", parameters=[AFTER], responses=RunPage)
-    def get(self, request: Request, slug: str) -> Response:
-        project = _project(request, slug, Capability.VIEW)
-        page = page_after(queries.runs(project), request.query_params.get("after", ""), newest_first=True)
-        return Response(page_body(page, _run_body))
-
-    @extend_schema(operation_id="runs_create", request=Input, responses={201: RunOutput})
-    def post(self, request: Request, slug: str) -> Response:
-        project = _project(request, slug, Capability.MANAGE)
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
-        wish = Wish(
-            kind=ModelVersion.Kind(data["kind"]),
-            encoder=data.get("encoder") or project.encoder or settings.DEFAULT_ENCODER,
-            seed=data["seed"],
-            epochs=data.get("epochs"),
-            learning_rate=data.get("learning_rate"),
-            leave_out=data["leave_out"],
-        )
-        run = runs.create(project, cast(User, request.user), wish)
-        wake_on_commit("learning.train", run.pk)
-        return Response(_run_body(run), status=status.HTTP_201_CREATED)
-
-
-class RunApi(APIView):
-    """One run, live: ask again every second or two."""
-
-    @extend_schema(operation_id="runs_retrieve", responses=RunOutput)
-    def get(self, request: Request, slug: str, pk: int) -> Response:
-        project = _project(request, slug, Capability.VIEW)
-        return Response(_run_body(get_object_or_404(queries.runs(project), pk=pk)))
-
-
-class RunCancelApi(APIView):
-    """Stop a run; it ends within five seconds."""
-
-    scopes = {"POST": "manage"}
-
-    @extend_schema(operation_id="runs_cancel", request=None, responses=RunOutput)
-    def post(self, request: Request, slug: str, pk: int) -> Response:
-        project = _project(request, slug, Capability.MANAGE)
-        return Response(_run_body(runs.cancel(get_object_or_404(queries.runs(project), pk=pk))))
-
-
 class VersionOutput(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
+    task = serializers.CharField(help_text="single, multi or spans")
     encoder = serializers.CharField()
     encoder_digest = serializers.CharField()
+    thresholds = serializers.ListField(
+        child=serializers.FloatField(), help_text="Several labels: each is said from this probability on."
+    )
     label_order = serializers.ListField(child=serializers.ListField())
     snapshot_hash = serializers.CharField()
     seed = serializers.IntegerField()
@@ -170,6 +86,57 @@ class VersionApi(APIView):
         return Response(_version_body(_version(project, number), registry.live_version(project)))
 
 
+class CardApi(APIView):
+    """What a version is, what it learnt from, how good it is and where it should not be trusted."""
+
+    @extend_schema(operation_id="versions_card", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        project = _project(request, slug, Capability.VIEW)
+        return Response(card.facts(card.card(_version(project, number))))
+
+
+class FamilyApi(APIView):
+    """A version beside those that it was made of and that were made of it."""
+
+    class Output(serializers.Serializer[Any]):
+        number = serializers.IntegerField()
+        kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
+        made_by = serializers.CharField(help_text="Kind of the run that made it.")
+        parents = serializers.ListField(child=serializers.IntegerField())
+        size_bytes = serializers.IntegerField(allow_null=True)
+        latency_ms = serializers.FloatField(allow_null=True, help_text="One short text, median, on a CPU.")
+        metric = serializers.CharField(allow_null=True)
+        value = serializers.FloatField(allow_null=True)
+        low = serializers.FloatField(allow_null=True)
+        high = serializers.FloatField(allow_null=True)
+        parity = serializers.DictField(allow_null=True, help_text="Its answers against those of its first parent.")
+
+    @extend_schema(operation_id="versions_family", responses=Output(many=True))
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        project = _project(request, slug, Capability.VIEW)
+        found = _version(project, number)
+        kin = [row.version for row in families.of(found)] or [found]
+        return Response(self.Output([_kin_body(version) for version in kin], many=True).data)
+
+
+def _kin_body(version: ModelVersion) -> dict[str, Any]:
+    measured = evaluation.latest(version)
+    head = headlines.of(measured) if measured else None
+    return {
+        "number": version.number,
+        "kind": version.kind,
+        "made_by": version.config.get("made_by", version.kind),
+        "parents": families.sources(version),
+        "size_bytes": version.metrics.get("size_bytes"),
+        "latency_ms": version.metrics.get("latency_ms"),
+        "metric": head.metric if head else None,
+        "value": head.value if head else None,
+        "low": head.low if head else None,
+        "high": head.high if head else None,
+        "parity": version.metrics.get("parity"),
+    }
+
+
 class CompareApi(APIView):
     """A version against the live one, or against another, on the same labelled hold-out items."""
 
@@ -188,6 +155,7 @@ class CompareApi(APIView):
         more_needed = serializers.IntegerField(allow_null=True)
         fixes = serializers.ListField(child=serializers.IntegerField())
         breaks = serializers.ListField(child=serializers.IntegerField())
+        metric = serializers.CharField(help_text="What the difference is about: accuracy, micro_f1 or strict_f1.")
 
     @extend_schema(operation_id="versions_compare", parameters=[Query], responses=Output)
     def get(self, request: Request, slug: str, number: int) -> Response:

@@ -23,8 +23,13 @@ class EncodingApi(APIView):
         eta_seconds = serializers.FloatField(allow_null=True)
         working = serializers.BooleanField()
         error = serializers.CharField()
+        runtime = serializers.CharField(help_text="What computes them: torch, onnx-fp32, onnx-int8 …")
+        parity = serializers.CharField(help_text="Why, and how close its vectors are to the plain model's.")
 
     @extend_schema(operation_id="encoding", responses=Output)
     def get(self, request: Request, slug: str) -> Response:
         project = access.project_for(cast(User, request.user), slug, need=Capability.VIEW)
-        return Response(self.Output(queries.encoding_progress(project)).data)
+        progress, row = queries.encoding_progress(project), queries.encoding_of(project)
+        told = {"runtime": row.runtime if row else "", "parity": row.parity if row else ""}
+        fields = ("done", "total", "finished", "rate", "eta_seconds", "working", "error")
+        return Response(self.Output({name: getattr(progress, name) for name in fields} | told).data)

@@ -92,18 +92,13 @@ def latency(ms: float | None) -> str:
 
 
 def parity(found: dict[str, Any]) -> str:
-    """Figures of a parity report, whatever it holds, as “name value”."""
-    words: dict[str, Words] = {
-        "same": _("same answers"),
-        "agreement": _("same answers"),
-        "cosine": _("cosine"),
-        "largest_difference": _("largest difference"),
-        "max_difference": _("largest difference"),
-        "n": _("texts"),
-    }
-    shown = [f"{words[name]} {_figure(value)}" for name, value in found.items() if name in words and value is not None]
-    return ", ".join(shown)
-
-
-def _figure(value: Any) -> str:
-    return str(value) if isinstance(value, int | str) else str(number_format(round(float(value), 4)))
+    """How far a derived version answers as its source does, in one line."""
+    if found.get("agreement") is None:
+        return ""
+    share = number_format(round(found["agreement"] * 100, 1), 1)
+    shown = [_("%(share)s %% the same on %(n)d texts") % {"share": share, "n": found["n"]}]
+    if found.get("mean_difference") is not None:
+        shown.append(_("probabilities off by %(by)s") % {"by": number_format(round(found["mean_difference"], 4), 4)})
+    if found.get("f1") is not None:
+        shown.append(_("F1 against its spans %(f1)s") % {"f1": number_format(round(found["f1"], 3), 3)})
+    return ", ".join(map(str, shown))

@@ -11,6 +11,7 @@ from apps.learning.services.wishes import CHAR_NGRAMS, TRIALS, Kind, Wish
 from apps.learning.ways import WAYS, Way, fits_task
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
+from workers.learning import sampling
 
 # what a service's refusal calls a field, and where the form shows it
 _PLACES = {"kind": "way", "method": "way", "parents": "version", "student": "student", "share": "share"}
@@ -132,6 +133,39 @@ class RunForm(forms.Form):
             parents=tuple(parents),
             trials=data["trials"] if way.kind == Kind.SEARCH else None,
         )
+
+
+class SetupForm(forms.Form):
+    """Any part alone: what is not sent stays as it is."""
+
+    strategy = forms.ChoiceField(label=_("How items are chosen"), required=False, widget=forms.RadioSelect)
+    encoder = forms.CharField(
+        label=_("Encoder"),
+        max_length=300,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "encoders", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("Another one computes every vector anew, in the background; the old ones serve until then."),
+    )
+    encoder_runtime = forms.ChoiceField(
+        label=_("What computes the vectors"),
+        required=False,
+        choices=Project.EncoderRuntime.choices,
+        help_text=_("8-bit weights are used only where they give the same answers on this machine."),
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = sampling.offered(project.task_kind)  # type: ignore[arg-type]
+        self.fields["strategy"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+        self.fields["encoder"].initial = project.encoder
+        self.fields["encoder_runtime"].initial = project.encoder_runtime
+
+    def changes(self) -> dict[str, str]:
+        data = self.cleaned_data
+        return {"strategy": data["strategy"], "encoder": data["encoder"], "runtime": data["encoder_runtime"]}
+
+    def add_refusal(self, refusal: InvalidInput) -> None:
+        self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
 
 
 class DecisionForm(forms.Form):

@@ -6,11 +6,12 @@ from typing import Any
 from apps.learning import answers, headlines, queries, reports
 from apps.learning.models import Evaluation, Repredict, TrainingRun
 from apps.learning.queries import LabelCount
-from apps.learning.services import evaluation, repredictions
+from apps.learning.services import evaluation, repredictions, stopping
 from apps.learning.services.evaluation import Comparison
 from apps.projects.models import Label, Project
 from apps.registry import queries as registry
 from apps.registry.models import Deployment, ModelVersion
+from workers.learning.types import StoppingAdvice
 
 RUNS, VERSIONS, HISTORY, SMALLEST, LISTED = 8, 12, 12, 6, 50
 
@@ -40,7 +41,7 @@ def data(project: Project) -> Data:
     filled = sorted((count for count in counts if count.n), key=lambda count: count.n)
     return Data(
         counts=counts,
-        examples=sum(count.n for count in counts),
+        examples=queries.n_examples(project),
         missing=[count for count in counts if not count.n],
         smallest=filled[:SMALLEST],
         taught=len(filled),
@@ -63,6 +64,7 @@ def train(project: Project) -> dict[str, Any]:
         "comparison": verdict,
         "interval": _interval(verdict),
         "data": data(project),
+        "advice": _advice(project),
         "versions": _measured(project),
         "metric_name": headlines.NAMES[headlines.OF_TASK[project.task_kind]],
         "deployments": list(registry.deployments(project)[:HISTORY]),
@@ -70,6 +72,19 @@ def train(project: Project) -> dict[str, Any]:
         "seen": live.sequence if live else 0,
         **runs(project),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Whether more labels are worth their while. Never more than advice."""
+
+    sentence: str
+    found: StoppingAdvice
+
+
+def _advice(project: Project) -> Advice | None:
+    found = stopping.advice(project)
+    return Advice(stopping.sentence(found), found) if found else None
 
 
 def _interval(verdict: Comparison | None) -> reports.Interval | None:

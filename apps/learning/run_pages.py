@@ -127,7 +127,7 @@ def offers(project: Project, suggested: Way, versions: Sequence[ModelVersion]) -
 
 
 def run(found: TrainingRun) -> dict[str, Any]:
-    trials = _trials(found)
+    tried = trials(found)
     return {
         "project": found.project,
         "run": found,
@@ -136,14 +136,15 @@ def run(found: TrainingRun) -> dict[str, Any]:
         "curves": reports.curves(found),
         "settings": _settings(found),
         "parents": list(registry.versions(found.project).filter(number__in=found.config.get("parents") or [])),
-        "trials": trials,
-        "best": parallel.best_of(trials),
-        "varied": parallel.varied(trials),
-        "picture": parallel.draw(trials),
+        "trials": tried,
+        "best": parallel.best_of(tried),
+        "varied": parallel.varied(tried),
+        "picture": parallel.draw(tried),
     }
 
 
-def _trials(found: TrainingRun) -> list[parallel.Trial]:
+def trials(found: TrainingRun) -> list[parallel.Trial]:
+    """In the order in which they were made; none for a run that is no search."""
     if found.kind != TrainingRun.Kind.SEARCH:
         return []
     rows = found.trials.order_by("number")

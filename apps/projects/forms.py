@@ -29,7 +29,7 @@ LANGUAGES = [
     ("vi", _("Vietnamese")),
     ("und", _("several, or another one")),
 ]
-_ENCODER = re.compile(r"[\w./~:\\ -]+")
+_ENCODER = re.compile(r"[\w./~:\\ ?=&%-]+")  # a question mark begins its options: pooling=mean
 
 
 def _clean_encoder(name: str) -> str:

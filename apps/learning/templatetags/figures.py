@@ -10,6 +10,12 @@ from apps.learning import engine_words, headlines, options
 from apps.learning.models import Evaluation
 
 register = template.Library()
+_REASONS = {
+    "uncertain": _("by the strategy"),
+    "cold_start": _("to begin with"),
+    "random": _("at random"),
+    "holdout": _("to measure"),
+}
 _TRIAL_STATES = {
     "running": _("running"),
     "complete": _("finished"),
@@ -76,3 +82,14 @@ def headline(evaluation: Evaluation) -> headlines.Headline:
 @register.filter
 def slice_name(field: str) -> Any:
     return _("Language") if field == "language" else field
+
+
+@register.filter
+def sampling_reason(reason: str) -> Any:
+    return _REASONS.get(reason, reason)
+
+
+@register.filter
+def base_name(encoder: str) -> str:
+    """An encoder's name without its options."""
+    return encoder.partition("?")[0]
