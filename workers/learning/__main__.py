@@ -59,7 +59,7 @@ def train(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace, task: Task, n: int, k: int) -> tuple[str, dict[str, Any]]:
     """Kind and settings: the defaults for data of this size, with what was asked for on top."""
-    asked = _settings(options.config)
+    asked = settings(options.config)
     if options.epochs is not None:
         asked["epochs"] = options.epochs
     if options.method:
@@ -78,7 +78,7 @@ def _plan(options: argparse.Namespace, task: Task, n: int, k: int) -> tuple[str,
     return kind, choice.changed() | asked
 
 
-def _settings(pairs: list[str]) -> dict[str, Any]:
+def settings(pairs: list[str]) -> dict[str, Any]:
     """KEY=VALUE as numbers, true and false where they are, as text otherwise."""
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -188,7 +188,7 @@ def _doubt(
 def squeeze(options: argparse.Namespace) -> None:
     """A smaller or faster version of a model, or several models as one."""
     texts = tables.read(options.texts, text_col=options.text_col, label_col=None).texts if options.texts else []
-    config = _settings(options.config)
+    config = settings(options.config)
     manifest = compress.derive(
         options.way, options.model, options.out, config=config, texts=texts, device=options.device, on_event=_tell
     )
