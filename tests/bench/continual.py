@@ -23,7 +23,7 @@ from workers.learning.types import Example
 BATCHES, FIRST_NEW = 5, 2  # the third batch is the first with new classes
 WAYS: dict[str, dict[str, Any]] = {
     "retrain": {"method": "full", "learning_rate": 1e-4},
-    "incremental": {"method": "lora", "learning_rate": 1e-3, "replay": 0.1},
+    "incremental": {"method": "lora", "replay": 0.1},
     "naive": {"method": "full", "learning_rate": 1e-4, "replay": 0.0},
 }
 
@@ -89,7 +89,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def drawn(args: argparse.Namespace) -> Stream:
     """Classes spread over the sorted names, so that neighbours in the alphabet do not all fall together."""
     rng = np.random.default_rng(args.seed)
-    train, test = (tables.read(p, text_col=args.text_col, label_col=args.label_col) for p in (args.train, args.test))
+    train, test = (
+        tables.read(p, text_col=args.text_col, label_col=args.label_col, task="single") for p in (args.train, args.test)
+    )
     names = train.names()
     wanted = args.old + args.new
     if len(names) < wanted:
@@ -98,20 +100,22 @@ def drawn(args: argparse.Namespace) -> Stream:
     chosen = [spread[i] for i in rng.permutation(wanted)]
     place = {name: i for i, name in enumerate(chosen)}
     stream = Stream(chosen, args.old)
-    rows = [int(i) for i in rng.permutation(len(train.texts)) if train.labels[i] in place]
-    left = [Example(i, train.texts[i], place[train.labels[i]]) for i in rows]
+    known = asked(train, place)
+    left = [known[i] for i in rng.permutation(len(known))]
     for batch in range(BATCHES):
         wished = set(range(args.old)) if batch < FIRST_NEW else arriving(args, batch)
         picked = [e for e in left if e.label in wished][: args.batch]
         ids = {e.id for e in picked}
         left = [e for e in left if e.id not in ids]
         stream.batches.append(picked)
-    stream.test = [
-        Example(i, text, place[label])
-        for i, (text, label) in enumerate(zip(test.texts, test.labels, strict=True))
-        if label in place
-    ]
+    stream.test = asked(test, place)
     return stream
+
+
+def asked(table: tables.Table, place: dict[str, int]) -> list[Example]:
+    """Rows of the classes that take part."""
+    truths = enumerate(table.truths)
+    return [Example(i, table.texts[i], place[str(truth)]) for i, truth in truths if truth in place]
 
 
 def arriving(args: argparse.Namespace, batch: int) -> set[int]:

@@ -44,7 +44,7 @@ SPACES: dict[str, Space] = {
 }
 CONTRASTIVE: Space = {
     "learning_rate": (2e-5, 3e-4, True),
-    "pairs": [2, 4, 6, 8],
+    "pairs": [1, 2, 3, 4, 6],
     "start_c": (3.0, 100.0, True),
 }
 

@@ -201,3 +201,10 @@ def test_an_encoder_without_attention_is_refused_in_words():
 def test_a_prefix_and_gradient_checkpointing_are_refused_together(toy_encoder):
     with pytest.raises(LearningError, match="gradient checkpointing"):
         adapters.attach(opened(toy_encoder), replace(Config(), method="prefix", gradient_checkpointing=True))
+
+
+def test_a_method_has_a_rate_of_its_own_where_none_is_given():
+    assert Config.of({}).learning_rate == Config.of({"method": "full"}).learning_rate == Config().learning_rate
+    rates = {method: Config.of({"method": method}).learning_rate for method in ADAPTERS}
+    assert all(rate > Config().learning_rate for rate in rates.values())
+    assert Config.of({"method": "lora", "learning_rate": 3e-4}).learning_rate == 3e-4

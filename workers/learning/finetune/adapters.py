@@ -70,7 +70,7 @@ def virtual_tokens(encoder: Any) -> int:
 
 def size_bytes(encoder: Any) -> int:
     """What the adapter alone weighs in fp32: trained weights of the encoder, four bytes each."""
-    return 4 * sum(p.numel() for p in encoder.parameters() if p.requires_grad)
+    return 4 * sum(int(p.numel()) for p in encoder.parameters() if p.requires_grad)
 
 
 def penalty(encoder: Any) -> "torch.Tensor | None":

@@ -22,6 +22,10 @@ CHOICES = {
 }
 ADAPTERS = ("lora", "adalora", "prefix", "ia3")  # the methods that leave the encoder's own weights alone
 
+# peak learning rates where none is given: few weights take larger steps, and the few-shot stage must not lose what the
+# encoder knows
+RATES = {"lora": 1e-3, "adalora": 2e-3, "prefix": 1e-2, "ia3": 1e-2, "setfit": 5e-5}
+
 # lowest and highest value that makes sense; both may be taken
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
@@ -80,8 +84,8 @@ class Config:
     alpha: int = 16  # lora, adalora: the product is scaled by alpha / rank
     dropout: float = 0.1  # lora, adalora: inside the adapter
     virtual_tokens: int = 16  # prefix: learnt keys and values in front of each layer
-    pairs: int = 20  # setfit: contrasting pairs drawn per example
-    contrastive_epochs: int = 1  # setfit
+    pairs: int = 3  # setfit: partners of the same label drawn per example; the rest of the batch contrasts
+    contrastive_epochs: int = 1  # setfit: times that so many are drawn anew
     parent: str = ""  # folder of the artefact to go on from; "" starts from the base encoder
     replay: float = 0.1  # with a parent: share of older examples mixed in, balanced over classes
     tensorboard: bool = False  # write event files beside the artefact
@@ -95,7 +99,10 @@ class Config:
         known = {f.name: f for f in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
             raise LearningError(f"Unknown training settings: {', '.join(unknown)}.")
-        return cls(**{name: _value(name, value, known[name].default) for name, value in values.items()})
+        checked = {name: _value(name, value, known[name].default) for name, value in values.items()}
+        if checked.get("method") in RATES:
+            checked.setdefault("learning_rate", RATES[checked["method"]])
+        return cls(**checked)
 
 
 def _value(name: str, value: Any, default: Any) -> Any:

@@ -64,7 +64,7 @@ def pretrain(
         loss = supervised_contrastive(_vectors(model, [tokens[i] for i in batch]), shared)
         if not torch.isfinite(loss):
             raise LearningError("The loss of the contrastive stage is not a number. Choose a smaller learning rate.")
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, config.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
