@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from ..types import Floats, Interval, Ints, LearningError, Round, StoppingAdvice
 
@@ -22,8 +22,10 @@ AFTER_NEW_CLASS = 2  # rounds without a class not seen before
 NEXT = 50
 WORTHWHILE = 0.01  # of score: the next labels are expected to bring at least so much
 LEAST_POINTS = 5  # of the curve
+RECENT = 10  # points that the law is fitted to
 EXPONENTS = np.linspace(0.1, 1.5, 15)
-QUANTILES = (np.arange(60) + 0.5) / 60
+QUANTILES = (np.arange(40) + 0.5) / 40
+SCATTER = ndtri((np.arange(20) + 0.5) / 20)
 
 
 def advise(rounds: Sequence[Round], *, next_labels: int = NEXT) -> StoppingAdvice:
@@ -73,13 +75,14 @@ def expected_gain(rounds: Sequence[Round], next_labels: int = NEXT) -> tuple[flo
     """(median, 90 % interval) of what the next labels add to the score; None below five points of the curve.
 
     A power law score = a − b · labels^−c (Hestness et al. 2017) is fitted for every c of a grid; the answer averages
-    over them by how well each fits and over what b could be given the scatter, so that a short or noisy curve gives a
-    wide interval.
+    over them by how well each fits, over what b could be given the scatter, and over the scatter of the next point
+    itself, so that a short or noisy curve gives a wide interval. Only the latest points count: before every class has
+    been seen the curve follows another law.
     """
     points = [(r.labels, r.score) for r in rounds if r.score is not None and r.labels > 0]
     if len(points) < LEAST_POINTS:
         return None
-    labels, score = np.array(points, dtype=np.float64).T
+    labels, score = np.array(points[-RECENT:], dtype=np.float64).T
     gains, weights = _posterior(labels, score, next_labels)
     order = np.argsort(gains)
     heard = weights[order].cumsum()
@@ -88,7 +91,7 @@ def expected_gain(rounds: Sequence[Round], next_labels: int = NEXT) -> tuple[flo
 
 
 def _posterior(labels: Floats, score: Floats, next_labels: int) -> tuple[Floats, Floats]:
-    """(gains, weights) over the grid of exponents and the spread of b for each."""
+    """(gains, weights) over the grid of exponents, the spread of b for each, and the scatter of single points."""
     now = labels[-1]
     x = labels[:, None] ** -EXPONENTS  # (points, exponents)
     centred, lifted = x - x.mean(axis=0), score - score.mean()
@@ -103,6 +106,8 @@ def _posterior(labels: Floats, score: Floats, next_labels: int) -> tuple[Floats,
     possible = (b >= 0) & (ceiling <= 1)  # learning never hurts on average, and no score exceeds 1
     weights = np.broadcast_to((fits ** (freedom / 2))[:, None], b.shape) * possible
     step = (now**-EXPONENTS - (now + next_labels) ** -EXPONENTS)[:, None]
+    law = b * step
     if not weights.any():  # a curve that only falls
-        return np.zeros(1), np.ones(1)
-    return (b * step).ravel(), weights.ravel()
+        law, weights = np.zeros_like(law), np.ones_like(law)
+    apart = np.sqrt(2 * (left + 1e-9) / freedom)[:, None, None] * SCATTER  # of this point and of the one to come
+    return (law[..., None] + apart).ravel(), np.repeat(weights.ravel(), len(SCATTER))
