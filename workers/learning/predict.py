@@ -57,7 +57,9 @@ class Predictor:
         """(n, k) in the manifest's label order; rows of a multi-label model are independent shares."""
         self._refuse_spans()
         if self._members:
-            return np.mean([m.probabilities(texts, on_progress=on_progress) for m in self._members], axis=0)
+            every = [m.probabilities(texts, on_progress=on_progress) for m in self._members]
+            mean: NDArray[np.float32] = np.mean(every, axis=0)
+            return mean
         if self._reader is None:
             return self._of_head(texts, on_progress)
         model = self._reader
