@@ -1,4 +1,5 @@
-"""One run, killed with SIGKILL again and again and taken up every time: prints how it ended as JSON.
+"""One run, killed with SIGKILL again and again and taken up every time: prints how it ended, and how an
+unbroken one does, as JSON.
 
 `python -m tests.workers.learning.killed ENCODER WORK SEED KILLS`. Attempts are forks of one process that has torch loaded
 already: a fresh interpreter each time would spend its life importing.
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from workers.learning.encoders import digest
 from workers.learning.finetune.config import Config
 from workers.learning.finetune.loop import finetune
 from workers.learning.types import Example
@@ -24,7 +24,7 @@ EXAMPLES = [
 CONFIG = {"learning_rate": 5e-3, "batch_size": 8, "epochs": 12, "patience": 50, "checkpoint_seconds": 0.0}
 
 
-def attempt(encoder: str, work: Path, told: int) -> dict:
+def attempt(encoder: str, work: Path | None, told: int) -> dict:
     """Go on until the end, writing a byte for every step."""
 
     def on_event(event: dict) -> None:
@@ -57,15 +57,15 @@ def killed_after(encoder: str, work: Path, steps: int) -> bool:
 
 def main() -> None:
     import torch
-    import transformers  # noqa: F401 - loaded once, before the forks
 
     torch.set_num_threads(1)
     encoder, work, seed, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    digest(encoder)
     rng = np.random.default_rng(seed)
-    done = [killed_after(encoder, work, int(rng.integers(2, 6))) for _ in range(kills)]
     with open(os.devnull, "wb") as sink:
-        print(json.dumps(attempt(encoder, work, sink.fileno()) | {"kills": sum(done)}))
+        unbroken = attempt(encoder, None, sink.fileno())  # imports all there is, before the forks
+        done = [killed_after(encoder, work, int(rng.integers(2, 6))) for _ in range(kills)]
+        broken = attempt(encoder, work, sink.fileno())
+    print(json.dumps({"kills": sum(done), "unbroken": unbroken, "broken": broken}))
 
 
 if __name__ == "__main__":
