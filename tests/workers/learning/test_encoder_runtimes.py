@@ -73,14 +73,17 @@ def test_a_broken_int8_gives_way_to_fp32_and_says_why(toy_encoder, tmp_path, mon
         encoders.load(f"{toy_encoder}?precision=int8", cache=tmp_path)
 
 
-def test_the_gate_is_asked_once_a_host_unless_there_are_own_texts(toy_encoder, kept, monkeypatch):
+def test_the_gate_is_asked_once_for_each_host_and_set_of_texts(toy_encoder, kept, monkeypatch):
     asked = []
     compare = parity.compare
     monkeypatch.setattr(parity, "compare", lambda *args: asked.append(1) or compare(*args))
     again = encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept)
     assert (asked, again.runtime.kind) == ([], "onnx-int8")
     own = encoders.Held(tuple(f"text {i} of a project" for i in range(30)))
-    assert encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept, held=own).runtime.parity.n == 30
+    for _ in range(2):
+        assert (
+            encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept, held=own).runtime.parity.n == 30
+        )
     monkeypatch.setattr(parity, "host", lambda: "another")
     encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept)
     assert len(asked) == 2
@@ -130,7 +133,7 @@ def test_what_the_page_shows_is_plain_data(toy_encoder, kept):
     )
     assert told["kind"] == "onnx-int8"
     assert told["precision"] == "int8"
-    assert told["parity"]["n"] >= len(parity.PROBES)
+    assert told["parity"]["n"] == len(parity.PROBES)
 
 
 @pytest.mark.parametrize(
@@ -237,3 +240,20 @@ def test_int8_reads_seven_bits_where_eight_would_saturate(monkeypatch):
     monkeypatch.setattr(onnx, "cpu_flags", lambda: frozenset({"avx512_vnni"}))
     assert onnx.int8_name() == "int8"
     assert set(runtimes.PRECISION) | {"auto"} == set(encoders.KINDS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["onnx-int8", "torch-bf16"])
+def test_whatever_this_machine_makes_of_minilm_is_minilm(kind, questions, tmp_path):
+    """The known trap: dynamic int8 of MiniLM is near random on some processors. Accepted or not, the vectors are right."""
+    texts, labels = questions(150)
+    names = sorted(set(labels))
+    held = encoders.Held(tuple(texts), tuple(names.index(label) for label in labels))
+    plain = encoders.load("minilm-l6", device="cpu", runtime="torch").encode(texts)
+    faster = encoders.load("minilm-l6", device="cpu", runtime=kind, cache=tmp_path, held=held)
+    assert (faster.encode(texts) * plain).sum(1).mean() >= parity.LEAST_COSINE
+    assert (
+        bool(faster.runtime.parity and faster.runtime.parity.refusal) == (faster.runtime.kind != kind)
+        or not faster.runtime.parity
+    )
+    assert (faster.digest == encoders.digest("minilm-l6")) == (faster.runtime.kind != kind)

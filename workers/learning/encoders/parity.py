@@ -57,6 +57,11 @@ class Held:
     texts: tuple[str, ...] = PROBES
     labels: tuple[int, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """Short id of the texts and their labels."""
+        return hashlib.sha256(repr((self.texts, self.labels)).encode()).hexdigest()[:12]
+
 
 @dataclass(frozen=True, slots=True)
 class Parity:

@@ -170,15 +170,16 @@ def _gate(
     held: Held | None,
     encode: Callable[[Forward, Sequence[str]], NDArray[np.float32]],
 ) -> tuple[str, Parity | None]:
-    """(why not, the comparison). Asked once a host, encoder ; a page may ask again with a project's own texts."""
+    """(why not, the comparison). Asked once for each host, encoder and set of texts."""
     if kind == "torch-bf16" and not opener.on_gpu and not BF16_FLAGS & parity.cpu_flags():
         return "this processor has no bf16 arithmetic and would be a hundred times slower", None
-    key = f"{PRECISION[kind]}-{opener.digest[: store.SHOWN]}-{parity.host()}{'-gpu' if opener.on_gpu else ''}"
-    found = store.verdict(opener.cache, key) if opener.cache and held is None else None
+    held = held or Held()
+    where = f"{parity.host()}{'-gpu' if opener.on_gpu else ''}"
+    key = f"{PRECISION[kind]}-{opener.digest[: store.SHOWN]}-{where}-{held.key}"
+    found = store.verdict(opener.cache, key) if opener.cache else None
     if found is None:
-        texts = (held or Held()).texts
-        fp32 = encode(opener.open("torch"), texts)
-        found = parity.compare(fp32, encode(opener.open(kind), texts), (held or Held()).labels)
+        fp32 = encode(opener.open("torch"), held.texts)
+        found = parity.compare(fp32, encode(opener.open(kind), held.texts), held.labels)
         if opener.cache:
             store.keep_verdict(opener.cache, key, found)
     return found.refusal, found
