@@ -41,7 +41,7 @@ def chosen(name: str, pool: Pool, n: int, seed: int = 0) -> list[int]:
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("name", EVERY)
 class TestEveryStrategy:
-    @pytest.mark.parametrize("n", [1, 17, 70])
+    @pytest.mark.parametrize("n", [1, 17, 90])
     def test_gives_exactly_n_different_rows(self, name, scene, n):
         rows = chosen(name, pool(scene, 120), n)
         assert len(rows) == len(set(rows)) == n

@@ -6,7 +6,7 @@ from ..types import Floats
 from .kmeans import kmeans
 from .pool import Pool, Rng, Rows
 
-SPREAD_FROM = 50  # larger batches of the best alone would fill with one topic
+SPREAD_FROM = 64  # larger batches of the best alone fill with one topic; a plan of 50 asks for a quarter more
 SPREAD_FACTOR, SPREAD_MOST = 10, 5_000  # candidates per item wanted, and in all (but never under twice what is wanted)
 SPREAD_ROUNDS = 3  # of k-means: the clusters only have to keep topics apart
 NEAR_DUPLICATE = 0.97  # cosine of two texts that say the same thing
