@@ -19,10 +19,11 @@ from django.utils.translation import activate, get_language, override
 from django.utils.translation import gettext as _
 
 from apps.content import files, staging
-from apps.content.checks import Candidate, Checker, Reject, Rejected, reject, share_to_hold_out
+from apps.content.checks import Candidate, Checker, Reject, reject, share_to_hold_out
 from apps.content.detect import Format, Unreadable
 from apps.content.models import ImportJob
 from apps.content.reader import Row, as_utf8, count_lines, needs_transcoding, rows
+from apps.content.refusal import Rejected
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
 from apps.content import files, staging
-from apps.content.checks import Candidate, Checker, Reject, Rejected, reject
+from apps.content.checks import Candidate, Checker, Reject, reject
 from apps.content.detect import DELIMITERS, ENCODINGS, ONE_COLUMN, Look, Unreadable, look_at
 from apps.content.guess import FIELDS, fields_of
 from apps.content.models import ImportJob, Item
+from apps.content.refusal import Rejected
 from apps.projects.models import Project
 
 MOST_AT_ONCE = 1000  # items of one call; more is what imports are for

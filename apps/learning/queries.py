@@ -78,7 +78,7 @@ def snapshot_counts(snapshot_id: int) -> list[tuple[str, int]]:
     """(label, examples or spans) of a frozen snapshot, fewest first."""
     with connection.cursor() as cursor:
         cursor.execute(_SNAPSHOT_COUNTS, [snapshot_id])
-        return cursor.fetchall()
+        return [(name, n) for name, n in cursor.fetchall()]
 
 
 Truth = int | dict[str, Any]  # a label's id, or the value of another task kind as in Resolution

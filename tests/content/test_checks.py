@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from apps.content.checks import Checker, Rejected, draw, share_to_hold_out
+from apps.content.checks import Checker, draw, share_to_hold_out
+from apps.content.refusal import Rejected
 
 COLUMNS = ("text", "external_id", "label", "split", "language", "subject", "prediction", "score", "meta")
 MAPPING = {name: name for name in COLUMNS if name != "meta"} | {"meta": ["meta"]}

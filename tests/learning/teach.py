@@ -7,7 +7,7 @@ import numpy as np
 from apps.annotation.models import Resolution
 from apps.content.models import Item
 from apps.learning.services import prediction_copy
-from apps.learning.services.runs import Wish
+from apps.learning.services.wishes import Wish
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
 

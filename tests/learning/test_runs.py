@@ -7,7 +7,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
 from apps.learning.models import Snapshot, SnapshotRow, TrainingRun
-from apps.learning.services import runs
+from apps.learning.services import runs, wishes
 from apps.learning.services.snapshots import fingerprint
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
@@ -220,9 +220,8 @@ def test_a_cancelled_run_whose_worker_died_is_cancelled(project: Project) -> Non
     assert run.state == State.CANCELLED
 
 
-def test_advice_gives_a_reason_and_fewer_epochs_for_more_data() -> None:
-    small, large = runs.advise(100), runs.advise(20_000)
-    assert small.kind == ModelVersion.Kind.HEAD
-    assert large.kind == ModelVersion.Kind.TRANSFORMER
-    assert small.epochs > large.epochs
-    assert "100 examples" in small.why
+def test_what_is_suggested_comes_with_its_reasons(project: Project) -> None:
+    add_items(project, 5)
+    found = wishes.suggestion(project, "minilm-l6")
+    assert found.kind == "head"
+    assert "15 examples" in found.reasons["kind"]

@@ -22,6 +22,7 @@ from apps.annotation.models import Prediction
 from apps.learning import runs as bridge
 from apps.learning.models import Evaluation, Repredict, TrainingRun
 from apps.learning.services import jobs, repredictions, runs, versions
+from apps.learning.services.wishes import Wish
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
 from tests.learning.teach import add_item, add_items, head_wish
@@ -271,7 +272,7 @@ def test_a_fine_tuned_transformer_from_the_wish_to_its_evaluation(project: Proje
     assert [point for point in run.curve if "loss" in point]
 
 
-def transformer_wish(epochs: int) -> runs.Wish:
+def transformer_wish(epochs: int) -> Wish:
     return head_wish(kind=ModelVersion.Kind.TRANSFORMER, encoder="minilm-l6", epochs=epochs)
 
 

@@ -138,7 +138,7 @@ def test_spans_from_the_import_to_the_flips(project: Project, alice: User, tiny:
     assert evaluation.compare(second, first).metric == "strict_f1"
     promoted(project, second, alice)
     assert repredictions.flips(first, second, limit=5)
-    run = TrainingRun.objects.get(version=second)
+    run = TrainingRun.objects.get(version=first)
     assert run.config["method"] == "full"
     assert [point["dev_metric"] for point in run.curve if "dev" in point][-1:] == ["span_f1"]
 

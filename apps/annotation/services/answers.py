@@ -125,6 +125,8 @@ def _known(project: Project, user: User, said: Saying) -> Annotation | None:
     known, label_stands = one(_KNOWN, values)
     if known is not None:
         return _repeated(known, project, said)
+    if said.label is not None and project.task_kind != Project.TaskKind.SINGLE:
+        raise InvalidInput(_("One label is no answer here: this project's truths are of another kind."), field="label")
     if said.label is None and not said.flagged:
         raise InvalidInput(_("Choose a label, or flag the item."), field="label")
     if said.label is not None and not label_stands:

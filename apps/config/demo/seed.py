@@ -24,6 +24,7 @@ from apps.content.models import Item
 from apps.content.tasks import import_file
 from apps.learning.models import Encoding, LiveHead, TrainingRun
 from apps.learning.services import runs, versions
+from apps.learning.services.wishes import Wish
 from apps.learning.tasks import repredict, train
 from apps.projects.models import Label, Membership, Project, Role
 from apps.registry import queries as registry
@@ -154,7 +155,7 @@ def _revision(project: Project) -> int:
 
 
 def _first_version(project: Project, by: User) -> None:
-    wish = runs.Wish(kind=ModelVersion.Kind.HEAD, encoder=project.encoder, seed=1, leave_out=True)
+    wish = Wish(kind=ModelVersion.Kind.HEAD, encoder=project.encoder, seed=1, leave_out=True)
     run = runs.create(project, by, wish)
     train.delay(run.pk)
     _wait("the training run", lambda: TrainingRun.objects.get(pk=run.pk).state not in TrainingRun.LIVE)

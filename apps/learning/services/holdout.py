@@ -43,7 +43,7 @@ class Answers:
             pairs = zip(self.truth, self.predicted, strict=True)
             return np.array([set(wanted) == set(given) for wanted, given in pairs], dtype=bool)
         same: NDArray[np.bool_] = self.truth == self.predicted
-        return same.all(axis=1) if self.task == MULTI else same
+        return np.asarray(same.all(axis=1)) if self.task == MULTI else same
 
     def tally(self) -> NDArray[np.float64]:
         """(n, 3): credit, answers given, answers wanted; what slices are made of."""

@@ -88,7 +88,7 @@ def store_labels(
     with connection.cursor() as cursor, cursor.copy(COPY_VALUES) as copy:
         for row, item in enumerate(items):
             p = probabilities[row]
-            labels = sorted(order[place] for place in np.flatnonzero(said[row]))
+            labels = sorted(order[place] for place in np.flatnonzero(said[row]).tolist())
             vector = "[" + ",".join(f"{value:.4g}" for value in p) + "]"
             at = int(likeliest[row])
             copy.write_row(

@@ -1,6 +1,5 @@
 """Training runs: asked for by people, claimed by one worker at a time, written to only under the newest attempt."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from apps.accounts.models import User
 from apps.common.errors import DomainError
 from apps.learning.models import TrainingRun
 from apps.learning.services import snapshots, wishes
-from apps.learning.services.wishes import Kind, Wish
+from apps.learning.services.wishes import Wish
 from apps.projects.models import Project
 
 State = TrainingRun.State
@@ -22,37 +21,6 @@ State = TrainingRun.State
 STALE_AFTER = timedelta(seconds=30)  # three heartbeats missed
 RESEND_AFTER = timedelta(seconds=20)  # a queued run whose message may be lost; a second message does no harm
 ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    kind: TrainingRun.Kind
-    epochs: int
-    learning_rate: float
-    why: str
-
-
-def advise(n_examples: int) -> Advice:
-    """What the form proposes for this many examples, and why. `wishes.suggestion` says more."""
-    epochs = next(epochs for least, epochs in ((10_000, 3), (2_000, 5), (300, 8), (0, 12)) if n_examples >= least)
-    values = {"n": n_examples, "epochs": epochs}
-    if n_examples < 2_000:
-        kind, why = (
-            Kind.HEAD,
-            _(
-                "With %(n)d examples a published head is the better bet: it learns in seconds, and small sets do not "
-                "feed a transformer. If you fine-tune one all the same, %(epochs)d epochs make up for the few examples."
-            ),
-        )
-    else:
-        kind, why = (
-            Kind.TRANSFORMER,
-            _(
-                "With %(n)d examples there is enough to fine-tune the transformer; %(epochs)d epochs see every example "
-                "often enough."
-            ),
-        )
-    return Advice(kind, epochs, 1e-4, why % values)
 
 
 def create(project: Project, by: User, wish: Wish) -> TrainingRun:

@@ -38,7 +38,7 @@ _COPY = {Project.TaskKind.SINGLE: _LABEL, Project.TaskKind.MULTI: _LABELS, Proje
 def take(project: Project, labels: Sequence[Label]) -> Snapshot:
     """The current truths of these labels, frozen."""
     snapshot = Snapshot.objects.create(project=project, hash="", n_items=0)
-    values = {"snapshot": snapshot.pk, "project": project.pk, "labels": [label.pk for label in labels]}
+    values: dict[str, Any] = {"snapshot": snapshot.pk, "project": project.pk, "labels": [label.pk for label in labels]}
     with connection.cursor() as cursor:
         cursor.execute(_COPY[Project.TaskKind(project.task_kind)], values)
     snapshot.hash, snapshot.n_items = fingerprint(_truths(snapshot, {label.pk: label.name for label in labels}))

@@ -61,13 +61,13 @@ class Plan:
     freezes: bool  # whether the run learns from a snapshot of the labels
 
 
-def suggestion(project: Project, encoder: str = "") -> defaults.Choice:
-    """What suits the labels as they stand, every setting with its reason."""
+def suggestion(project: Project, encoder: str = "", kind: defaults.Kind | None = None) -> defaults.Choice:
+    """What suits the labels as they stand, every setting with its reason; `kind` when that is decided already."""
     counts = [count for count in queries.label_counts(project) if count.n]
-    return _suggested(project, encoder or project.encoder or settings.DEFAULT_ENCODER, len(counts))
+    return _suggested(project, encoder or project.encoder or settings.DEFAULT_ENCODER, len(counts), kind)
 
 
-def _suggested(project: Project, encoder: str, k: int) -> defaults.Choice:
+def _suggested(project: Project, encoder: str, k: int, kind: defaults.Kind | None) -> defaults.Choice:
     texts = queries.some_texts(project, LENGTHS)
     return defaults.choose(
         project.task_kind,  # type: ignore[arg-type]
@@ -76,6 +76,7 @@ def _suggested(project: Project, encoder: str, k: int) -> defaults.Choice:
         encoder=encoder,
         device="cuda" if settings.DEVICE.startswith("cuda") else "cpu",
         lengths=[len(text.split()) + len(_WIDE.findall(text)) for text in texts],
+        kind=kind,
     )
 
 
@@ -132,7 +133,7 @@ def _settings(project: Project, wish: Wish, encoder: str, k: int) -> dict[str, A
     if "parent" in given:
         raise InvalidInput(_("Name the version to go on from by its number."), field="parents")
     try:
-        config = Config.of(_suggested(project, encoder, k).changed() | given)
+        config = Config.of(_suggested(project, encoder, k, "transformer").changed() | given)
     except LearningError as error:
         raise InvalidInput(str(error), field="options") from error
     found = {
