@@ -6,6 +6,9 @@ import pytest
 from workers.learning.encoders import backbone
 from workers.learning.finetune import adapters
 from workers.learning.finetune.config import ADAPTERS, Config
+from workers.learning.finetune.loop import finetune
+from workers.learning.predict import Predictor
+from workers.learning.publish import Recipe, publish
 from workers.learning.types import LearningError
 
 torch = pytest.importorskip("torch")
@@ -201,6 +204,20 @@ def test_an_encoder_without_attention_is_refused_in_words():
 def test_a_prefix_and_gradient_checkpointing_are_refused_together(toy_encoder):
     with pytest.raises(LearningError, match="gradient checkpointing"):
         adapters.attach(opened(toy_encoder), replace(Config(), method="prefix", gradient_checkpointing=True))
+
+
+@pytest.mark.parametrize("method", ADAPTERS)
+def test_a_published_model_answers_as_in_training_and_says_what_its_adapter_weighs(toys, toy_encoder, tmp_path, method):
+    wish = {"method": method, "epochs": 2, "batch_size": 8, "threads": 1}
+    order = [[1, "transfer"], [2, "card"]]
+    manifest = publish(toys, Recipe("transformer", toy_encoder, order, 4, wish, "cpu"), tmp_path / "model")
+    model, _ = finetune(toys, encoder=toy_encoder, n_classes=2, config=Config.of(wish), seed=4, device="cpu")
+    texts = [e.text for e in toys]
+    logits = torch.from_numpy(model.predict_logits(model.tokenise(texts)) / model.temperature)
+    said = torch.from_numpy(Predictor(tmp_path / "model", device="cpu").probabilities(texts))
+    torch.testing.assert_close(said, logits.softmax(dim=1), rtol=1e-4, atol=1e-5)
+    assert 0 < manifest.metrics["adapter_bytes"] < 50_000
+    assert not any("peft" in name or "lora" in name for name in manifest.files)
 
 
 def test_a_method_has_a_rate_of_its_own_where_none_is_given():

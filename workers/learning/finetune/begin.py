@@ -13,7 +13,7 @@ from ..types import Example, LearningError, Progress, Task
 from . import adapters, replay
 from .batches import split_dev
 from .classifier import Classifier
-from .config import Config, OnEvent
+from .config import ADAPTERS, Config, OnEvent
 from .tasks import TASKS, Rows, Single
 
 SEEN = "seen.json"  # ids of the examples an artefact was trained on: what a later run may call old
@@ -43,6 +43,8 @@ class Begun:
         if config.gradient_checkpointing:
             self.model.encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         self.model.wrap(adapters.attach(self.model.encoder, config, steps=steps))
+        if config.method in ADAPTERS:
+            self.facts["adapter_bytes"] = adapters.size_bytes(self.model.encoder)  # what would have to be kept unmerged
         self.model.to(self.model.device)
         self.model.half = _half(self.model, config, self.train.tokens)
         self.facts["precision"] = "bf16" if self.model.half else "fp32"
