@@ -192,7 +192,7 @@ NOT_WORDS = re.compile(
     re.DOTALL,
 )
 SPOKEN_ATTRIBUTE = re.compile(r"\b(?:title|aria-label|placeholder|alt)=\"([^\"]*[A-Za-z]{2}[^\"]*)\"")
-NAMES = {"Marginalia", "CSV", "JSONL", "API", "F1"}
+NAMES = {"Marginalia", "CSV", "JSON", "JSONL", "Markdown", "API", "F1"}
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=_relative)
