@@ -101,6 +101,8 @@ class RunForm(forms.Form):
         if way.fine_tunes and not way.sources and cleaned.get("encoder") == CHAR_NGRAMS:
             sentence = _now("Character n-grams have no weights to train: choose “head only”, or another encoder.")
             self.add_error("encoder", sentence)
+        if way.name == "head" and cleaned.get("balance") == "resample":
+            self.add_error("balance", _now("A head weighs mistakes; drawing examples more often is for fine-tuning."))
         if way.sources == 1 and not cleaned.get("version"):
             self.add_error("version", _now("Say which version to start from."))
         if way.sources > 1 and len(cleaned.get("versions") or []) < way.sources:

@@ -94,6 +94,18 @@ GROUPS = (
         _("Method"),
         (
             Option(
+                "c",
+                _("Trust in the examples"),
+                _("C of the logistic regression; less keeps the head simpler."),
+                ("head",),
+            ),
+            Option(
+                "features",
+                _("What the head reads"),
+                _("Letters and words help with spelling and rare names."),
+                ("head",),
+            ),
+            Option(
                 "rank",
                 _("Rank"),
                 _("Of the small matrices: capacity against memory."),
@@ -142,13 +154,19 @@ GROUPS = (
     ),
 )
 OPTIONS: dict[str, Option] = {option.name: option for group in GROUPS for option in group.options}
-_DEFAULTS = {field.name: field.default for field in fields(Config)}
+HEAD = {"c": 30.0, "features": "vectors"}  # what a head has besides
+_CHOICES = {**CHOICES, "features": ("vectors", "ngrams", "both")}
+_LIMITS = {**LIMITS, "c": (1e-3, 1e6)}
+_DEFAULTS = {field.name: field.default for field in fields(Config)} | HEAD
 CHOICE_WORDS: dict[str, Words] = {
     "linear": _("straight line"),
     "cosine": _("cosine"),
     "none": _("leave them"),
     "weights": _("weigh mistakes"),
     "resample": _("draw more often"),
+    "vectors": _("the encoder's vectors"),
+    "ngrams": _("letters and words"),
+    "both": _("both"),
     "auto": _("automatic"),
     "fp32": _("32 bit"),
     "bf16": _("bf16"),
@@ -159,15 +177,15 @@ def form_field(option: Option) -> forms.Field:
     """An optional control of the right kind and bounds."""
     common: dict[str, Any] = {"label": option.label, "help_text": option.help, "required": False}
     default = _DEFAULTS[option.name]
-    if option.name in CHOICES:
-        words = [(value, CHOICE_WORDS.get(value, value)) for value in CHOICES[option.name]]
+    if option.name in _CHOICES:
+        words = [(value, CHOICE_WORDS.get(value, value)) for value in _CHOICES[option.name]]
         return forms.ChoiceField(choices=[("", _("as chosen")), *words], **common)
     if isinstance(default, bool):
         yes_no = [("", _("as chosen")), ("yes", _("yes")), ("no", _("no"))]
         return forms.TypedChoiceField(choices=yes_no, coerce=lambda value: value == "yes", empty_value=None, **common)
     if isinstance(default, str):
         return forms.CharField(max_length=300, **common)
-    low, high = LIMITS[option.name]
+    low, high = _LIMITS[option.name]
     if isinstance(default, float):
         return forms.FloatField(
             min_value=low, max_value=high, widget=forms.NumberInput(attrs={"step": "any"}), **common

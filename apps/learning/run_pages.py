@@ -59,49 +59,61 @@ def encoder_of(project: Project, asked: str = "") -> str:
     return asked.strip() or project.encoder or settings.DEFAULT_ENCODER
 
 
-def suggestion(project: Project, encoder: str, way: str = "") -> tuple[Choice, Way]:
-    """What suits the data, and the way that is looked at: the asked one, else the suggested."""
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """The way that a person looks at, beside the one that the data suggest."""
+
+    way: Way
+    suggested: Way
+    why: str  # the suggestion, in the engine's words
+    choice: Choice  # the settings of the way that is looked at
+
+
+def looked_at(project: Project, encoder: str, name: str) -> LookedAt:
     choice = wishes.suggestion(project, encoder)
     suggested = ways.of_choice(choice.kind, choice.config.method)
-    return choice, WAYS.get(way, suggested)
-
-
-def chosen(project: Project, choice: Choice, way: Way) -> dict[str, Any]:
-    """The settings behind a way: those chosen for a reason first named, for ways that have any."""
-    rows = []
-    if way.fine_tunes:
-        values = asdict(choice.config)
-        rows = [
-            Chosen(options.OPTIONS[name].label, options.shown(values[name]), reason)
-            for name, reason in choice.reasons.items()
-            if name in options.OPTIONS and way.name in options.OPTIONS[name].ways
-        ]
-    suggested = ways.of_choice(choice.kind, choice.config.method)
-    return {
-        "project": project,
-        "way": way,
-        "suggested": suggested,
-        "is_suggested": way == suggested,
-        "why": choice.reasons.get("kind", ""),
-        "chosen": rows,
-    }
+    way, why = WAYS.get(name, suggested), choice.reasons.get("kind", "")
+    if way.fine_tunes and choice.kind == "head":
+        choice = wishes.suggestion(project, encoder, kind="transformer")
+    return LookedAt(way, suggested, why, choice)
 
 
 def form(project: Project, form: RunForm, way: str, encoder: str) -> dict[str, Any]:
     """Everything around the form's fields. `way` and `encoder` are what the person looks at."""
-    choice, looked_at = suggestion(project, encoder_of(project, encoder), way)
-    context = chosen(project, choice, looked_at)
-    return context | {
+    found = looked_at(project, encoder_of(project, encoder), way)
+    return {
+        "project": project,
         "form": form,
-        "groups": offers(project, context["suggested"], list(form.known.values())),
-        "option_groups": _option_groups(form, choice, looked_at),
+        "way": found.way,
+        "suggested": found.suggested,
+        "is_suggested": found.way == found.suggested,
+        "why": found.why,
+        "chosen": _chosen(found),
+        "groups": offers(project, found.suggested, list(form.known.values())),
+        "option_groups": _option_groups(form, found.choice, found.way),
         "encoders": list(dict.fromkeys([project.encoder, *BUILT_IN])),
     }
 
 
+def _chosen(found: LookedAt) -> list[Chosen]:
+    """The settings that were chosen for this data, for ways that have any."""
+    if not found.way.fine_tunes:
+        return []
+    values = asdict(found.choice.config)
+    return [
+        Chosen(options.OPTIONS[name].label, options.shown(values[name]), reason)
+        for name, reason in found.choice.reasons.items()
+        if name in options.OPTIONS and found.way.name in options.OPTIONS[name].ways
+    ]
+
+
 def _option_groups(form: RunForm, choice: Choice, way: Way) -> list[OptionFields]:
     """The settings that mean something for a way, by group; an empty field shows what stands in for it."""
-    values = asdict(choice.config) | {name: value for name, value in way.config.items() if name in options.OPTIONS}
+    values = (
+        options.HEAD
+        | asdict(choice.config)
+        | {name: value for name, value in way.config.items() if name in options.OPTIONS}
+    )
     groups = []
     for group in options.GROUPS:
         names = [option.name for option in group.options if way.name in option.ways]

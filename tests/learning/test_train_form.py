@@ -54,7 +54,19 @@ def test_every_method_of_fine_tuning_is_asked_for_by_its_name(taught: Project, c
     run = sent(client, way=name, encoder="minilm-l6", epochs="4", seed="7")
     assert (run.kind, run.config["method"], run.seed) == ("transformer", name, 7)
     assert ways.of_run(run).name == name
-    assert ("epochs" in run.config["options"]) == (name != "setfit")
+    assert (run.config["epochs"] == 4) == (name != "setfit")  # a few-shot stage has no epochs of its own
+
+
+def test_a_head_may_read_letters_too(taught: Project, client: Client) -> None:
+    run = sent(client, way="head", encoder="minilm-l6", c="10", features="both", balance="weights", epochs="3")
+    assert run.config["options"] == {"c": 10.0, "features": "both", "balance": "weights"}
+
+
+def test_the_settings_of_fine_tuning_are_shown_with_their_reasons(taught: Project, client: Client) -> None:
+    page = client.get(URL, {"way": "full"}).content.decode()
+    assert "Suggested for this data is “Head only”" in page
+    assert "Epochs at most" in page
+    assert "60 examples: several passes" in page
 
 
 def test_a_search_takes_its_number_of_trials(taught: Project, client: Client) -> None:
@@ -98,6 +110,7 @@ def test_versions_are_joined(client: Client, transformer: ModelVersion, project:
     ("body", "words"),
     [
         ({"way": "lora", "encoder": "char-ngrams"}, "Character n-grams have no weights to train"),
+        ({"way": "head", "encoder": "minilm-l6", "balance": "resample"}, "A head weighs mistakes"),
         ({"way": "onnx"}, "Say which version to start from"),
         ({"way": "full", "encoder": "minilm-l6", "epochs": "0"}, "greater than or equal to 1"),
         ({"way": "full", "encoder": "minilm-l6", "schedule": "zigzag"}, "Select a valid choice"),
@@ -150,7 +163,9 @@ def test_options_of_other_ways_are_left_unread(taught: Project, client: Client) 
 
 def test_every_setting_of_the_engine_stands_on_the_form() -> None:
     apart = {"method", "parent"}  # the way, and the version to go on from
-    assert {name for name in Config.__dataclass_fields__ if name not in apart} == set(options.OPTIONS)
+    assert {name for name in Config.__dataclass_fields__ if name not in apart} == set(options.OPTIONS) - set(
+        options.HEAD
+    )
 
 
 def test_the_page_of_another_project_is_not_found(client: Client) -> None:
