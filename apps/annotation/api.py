@@ -63,7 +63,7 @@ class AnnotationOut(serializers.ModelSerializer[Annotation]):
     class Meta:
         model = Annotation
         fields = [
-            *("id", "item", "task", "annotator", "key", "revision", "retracted", "label", "note", "flagged"),
+            *("id", "item", "task", "annotator", "key", "revision", "retracted", "label", "value", "note", "flagged"),
             *("outcome", "shown", "seconds", "late", "created_at"),
         ]
         read_only_fields = fields
@@ -76,7 +76,7 @@ class ResolutionOut(serializers.ModelSerializer[Resolution]):
 
     class Meta:
         model = Resolution
-        fields = ["item", "split", "label", "how", "by", "changed_at"]
+        fields = ["item", "split", "label", "value", "how", "by", "changed_at"]
         read_only_fields = fields
 
 
@@ -91,11 +91,11 @@ class TaskOut(serializers.ModelSerializer[Task]):
 
 class PredictionOut(serializers.ModelSerializer[Prediction]):
     version = serializers.IntegerField(source="version.number")
-    label = serializers.IntegerField(source="label_id")  # type: ignore[assignment]
+    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]
 
     class Meta:
         model = Prediction
-        fields = ["version", "label", "confidence", "margin"]
+        fields = ["version", "label", "value", "confidence", "margin"]
         read_only_fields = fields
 
 

@@ -16,6 +16,7 @@ from apps.learning.services import evaluation, jobs, prediction_copy, repredicti
 from apps.learning.services.wishes import Wish
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
+from tests.conftest import ClientOf
 from tests.learning import kinds, rows
 from tests.learning.teach import NGRAMS, add_item, make_version
 from workers.learning.types import ScoredSpan, SpanAnswer
@@ -317,3 +318,16 @@ def test_held_out_texts_are_never_among_the_flips(several: Project) -> None:
     say(new, held, [[1], [1]])
     assert repredictions.flips(old, new, limit=9) == []
     assert repredictions.flip_counts(old, new) == []
+
+
+def test_the_pages_of_items_show_every_label_and_every_marked_word(
+    marked: Project, alice: User, client_of: ClientOf
+) -> None:
+    item = kinds.marked(marked, 1)[0]
+    empty = add_item(marked, "nothing in it")
+    kinds.truth(empty, {"spans": []})
+    for address in (f"/p/{marked.slug}/items/", f"/p/{marked.slug}/items/{item.pk}/"):
+        page = client_of(alice).get(address).content.decode()
+        assert "<q>Berlin</q>" in page
+        assert "<q>Monday</q>" in page
+    assert "nothing</span>" in client_of(alice).get(f"/p/{marked.slug}/items/{empty.pk}/").content.decode()
