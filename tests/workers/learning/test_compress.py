@@ -95,6 +95,17 @@ def test_what_has_no_network_is_not_exported(toys, tmp_path):
     assert not (tmp_path / "w").exists()
 
 
+def test_a_learnt_prefix_is_neither_exported_nor_cut(toys, toy_encoder, tmp_path):
+    recipe = Recipe(
+        kind="transformer", encoder=toy_encoder, label_order=TWO, config=QUICK | {"method": "prefix"}, device="cpu"
+    )
+    publish(toys, recipe, tmp_path / "v")
+    with pytest.raises(LearningError, match="no ONNX form"):
+        compress.to_onnx(tmp_path / "v", tmp_path / "w", int8=False)
+    with pytest.raises(LearningError, match="learnt prefix"):
+        compress.distil(tmp_path / "v", tmp_path / "w", examples=toys, config={"student": "layers:1"}, device="cpu")
+
+
 def test_a_graph_that_was_changed_is_refused(single, tmp_path):
     compress.to_onnx(single, tmp_path / "v", int8=False, texts=TEXTS)
     file = tmp_path / "v" / ONNX

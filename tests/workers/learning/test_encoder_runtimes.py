@@ -198,6 +198,20 @@ def test_a_model_that_cannot_be_traced_runs_in_torch(toy_encoder, tmp_path, monk
     assert encoder.encode(TEXTS).shape == (5, 16)
 
 
+def test_a_graph_that_says_something_else_than_torch_is_not_used(toy_encoder, tmp_path, monkeypatch):
+    export = onnx.export
+
+    def off(module: object, file: Path) -> None:
+        export(module, file)
+        _broken(file, file)
+
+    monkeypatch.setattr(onnx, "export", off)
+    encoder = encoders.load(toy_encoder, device="cpu", cache=tmp_path)
+    assert encoder.runtime.kind == "torch"
+    assert "other vectors than torch" in encoder.runtime.reason
+    assert not list(tmp_path.glob("fp32-*"))
+
+
 def test_a_gpu_s_order_of_work_gives_every_text_its_own_row(toy_encoder, monkeypatch):
     """Tokenising ahead in a thread and fetching late, without a GPU: the forward pass stays where it was."""
     monkeypatch.setattr(transformer, "TOKENISE_AT_ONCE", 7)

@@ -10,6 +10,7 @@ from .. import checkpoint, encoders, heads
 from ..checkpoint import ONNX, WEIGHTS, Manifest
 from ..encoders import backbone, onnx
 from ..encoders.runtimes import pooled
+from ..finetune import adapters
 from ..finetune.classifier import Classifier
 from ..finetune.graph import SETTINGS, TOKENIZER_FOLDER
 from ..predict import Predictor
@@ -54,6 +55,9 @@ def _module(source: Path, manifest: Manifest) -> tuple[Any, Any, dict[str, Any]]
 
 def _of_transformer(model: Classifier) -> tuple[Any, Any, dict[str, Any]]:
     import torch
+
+    if adapters.virtual_tokens(model.encoder):
+        raise LearningError("A model with a learnt prefix has no ONNX form. Train it with another method to export it.")
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import encoders
-from ..finetune import OnEvent
+from ..finetune import OnEvent, adapters
 from ..finetune.batches import length_bucketed
 from ..finetune.classifier import Classifier
 from ..finetune.loop import rate
@@ -66,6 +66,8 @@ def first_layers(model: Classifier, n: int) -> Classifier:
     """The same classifier without the layers above the first n, in place."""
     import torch
 
+    if adapters.virtual_tokens(model.encoder):
+        raise LearningError("A teacher with a learnt prefix cannot give its first layers away; name an encoder.")
     config = model.encoder.config
     depth = int(config.num_hidden_layers)
     if n >= depth:

@@ -48,7 +48,10 @@ class Session:
     def __call__(self, tokens: Sequence[Sequence[int]], pad_id: int = 0) -> NDArray[np.float32]:
         """Token lists to what the graph gives: (b, …), or (b, longest, …) for one that answers per token."""
         ids, mask = padded(tokens, pad_id)
-        out: NDArray[np.float32] = self._session.run(None, dict(zip(INPUTS, (ids, mask), strict=True)))[0]
+        try:
+            out: NDArray[np.float32] = self._session.run(None, dict(zip(INPUTS, (ids, mask), strict=True)))[0]
+        except Exception as error:  # its errors share no base class
+            raise LearningError(f"The ONNX graph cannot read these texts: {_first_line(error)}") from error
         return out
 
 

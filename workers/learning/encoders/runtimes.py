@@ -28,6 +28,7 @@ Kind = Literal["torch", "torch-bf16", "onnx-fp32", "onnx-int8"]
 KINDS: tuple[str, ...] = ("auto", *get_args(Kind))
 PRECISION: dict[str, Precision] = {"torch": "fp32", "torch-bf16": "bf16", "onnx-fp32": "fp32", "onnx-int8": "int8"}
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+SAME = 0.9999  # cosine of every text when torch and ONNX Runtime both compute in fp32
 GPU_MULTIPLE = 8  # tensor cores like lengths that eight divides
 
 
@@ -35,6 +36,9 @@ class Forward(Protocol):
     """Token lists to unit rows (b, d): an array, or a tensor that is still being computed."""
 
     def __call__(self, tokens: Sequence[Sequence[int]]) -> "NDArray[np.float32] | torch.Tensor": ...
+
+
+Encode = Callable[[Forward, Sequence[str]], NDArray[np.float32]]  # texts through one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +124,18 @@ def open_forward(  # one choice after the other, each with its reason
     cache: Path | None,
     held: Held | None,
     pad_id: int,
-    encode: Callable[[Forward, Sequence[str]], NDArray[np.float32]],
+    encode: Encode,
 ) -> tuple[Forward, Runtime]:
     """Open the runtime that was asked for, or fp32 where the gate refuses it; `encode` runs texts through one."""
     if runtime not in KINDS:
         raise LearningError(f"There is no runtime “{runtime}”; there are {', '.join(KINDS)}.")
     promised = backbone.spec(name).precision
     kind, reason = _kind(promised, runtime, device, cache)
-    opener = _Opener(name, device, threads, cache, pad_id)
+    opener = _Opener(name, device=device, threads=threads, cache=cache, pad_id=pad_id, encode=encode)
     try:
         if PRECISION[kind] == "fp32":
             return opener.open_fp32(kind, runtime, reason)
-        refusal, found = _gate(opener, kind, held, encode)
+        refusal, found = _gate(opener, kind, held)
         if not refusal:
             return opener.open(kind), Runtime(runtime, kind, device, reason, found)
         if promised != "fp32":
@@ -164,12 +168,7 @@ def _kind(promised: Precision, runtime: str, device: str, cache: Path | None) ->
     return "onnx-fp32", "Fastest way to fp32 on a CPU."
 
 
-def _gate(
-    opener: "_Opener",
-    kind: Kind,
-    held: Held | None,
-    encode: Callable[[Forward, Sequence[str]], NDArray[np.float32]],
-) -> tuple[str, Parity | None]:
+def _gate(opener: "_Opener", kind: Kind, held: Held | None) -> tuple[str, Parity | None]:
     """(why not, the comparison). Asked once for each host, encoder and set of texts."""
     if kind == "torch-bf16" and not opener.on_gpu and not BF16_FLAGS & parity.cpu_flags():
         return "this processor has no bf16 arithmetic and would be a hundred times slower", None
@@ -178,8 +177,8 @@ def _gate(
     key = f"{PRECISION[kind]}-{opener.digest[: store.SHOWN]}-{where}-{held.key}"
     found = store.verdict(opener.cache, key) if opener.cache else None
     if found is None:
-        fp32 = encode(opener.open("torch"), held.texts)
-        found = parity.compare(fp32, encode(opener.open(kind), held.texts), held.labels)
+        fp32, other = (opener.encode(opener.open(one), held.texts) for one in ("torch", kind))
+        found = parity.compare(fp32, other, held.labels)
         if opener.cache:
             store.keep_verdict(opener.cache, key, found)
     return found.refusal, found
@@ -188,8 +187,10 @@ def _gate(
 class _Opener:
     """Opens the runtimes of one encoder; weights are read at most once for each precision."""
 
-    def __init__(self, name: str, device: str, threads: int | None, cache: Path | None, pad_id: int) -> None:
-        self.name, self.device, self.cache = name, device, cache
+    def __init__(
+        self, name: str, *, device: str, threads: int | None, cache: Path | None, pad_id: int, encode: Encode
+    ) -> None:
+        self.name, self.device, self.cache, self.encode = name, device, cache, encode
         self.on_gpu = device.startswith("cuda")
         self._threads, self._pad_id = threads, pad_id
         self.digest = backbone.fingerprint(backbone.in_precision(name, "fp32"))
@@ -217,11 +218,21 @@ class _Opener:
     def _module(self) -> Any:
         return pooled(backbone.open_model(self.name)[0], backbone.spec(self.name))
 
+    def _export(self, file: Path) -> None:
+        """Tracing may bake in what was only true of the texts it saw, so the graph has to read others like torch."""
+        module = self._module()
+        onnx.export(module, file)
+        traced = OnnxForward(onnx.Session(file, threads=self._threads), self._pad_id)
+        plain = TorchForward(module, self._pad_id, "cpu", "fp32")
+        found = parity.compare(self.encode(plain, parity.PROBES), self.encode(traced, parity.PROBES))
+        if not found.least_cosine >= SAME:
+            raise LearningError("Its ONNX graph gives other vectors than torch does.")
+
     def _graph(self, kind: Kind) -> Path:
         if self._folder is None:
             self._folder = self._exits.enter_context(store.folder(self.cache))
         folder = self._folder
-        fp32 = store.graph(folder, "fp32", self.digest, lambda file: onnx.export(self._module(), file))
+        fp32 = store.graph(folder, "fp32", self.digest, self._export)
         if kind == "onnx-fp32":
             return fp32
         return store.graph(folder, onnx.int8_name(), self.digest, lambda file: onnx.quantise(fp32, file))

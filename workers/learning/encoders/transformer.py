@@ -38,7 +38,7 @@ CHAR_NGRAMS = "char-ngrams"
 DEFAULT = MINILM
 TOKENISE_AT_ONCE = 16_384  # texts; bounds memory while still giving length-sorted batches
 # Padded tokens in one forward pass. On a CPU what a layer makes of 1,024 tokens still lies in the cache: four times as
-# many are a fifth slower. A GPU wants to be filled.
+# many are a third slower. A GPU wants to be filled.
 BATCH_TOKENS = {"cpu": 1_024, "cuda": 65_536}
 AHEAD = 2  # batches of a GPU that are computed before the oldest is fetched
 
