@@ -8,6 +8,8 @@ import pytest
 from workers.learning.finetune import contrastive
 from workers.learning.finetune.classifier import Classifier
 from workers.learning.finetune.config import Config
+from workers.learning.predict import Predictor
+from workers.learning.publish import Recipe, publish
 from workers.learning.types import Cancelled, Example, LearningError, Span
 
 torch = pytest.importorskip("torch")
@@ -143,3 +145,25 @@ def test_texts_that_share_no_label_leave_the_encoder_as_it_is(toy_encoder):
     contrastive.pretrain(model, [Example(i, f"text {i}", i) for i in range(5)], QUICK, seed=0)
     for name, p in model.encoder.named_parameters():
         torch.testing.assert_close(p, before[name], rtol=0, atol=0)
+
+
+def test_labels_teach_by_their_names_where_those_are_words():
+    order = [[4, "card_arrival"], [5, "2"], [6, "Top-up failed?"], [7, "退款"], [8, "b"]]
+    named = contrastive.names(order)
+    assert [(e.text, e.label) for e in named] == [("card arrival", 0), ("top up failed", 2), ("退款", 3)]
+    assert all(e.id < 0 for e in named)
+
+
+def test_the_few_shot_way_learns_examples_and_names_and_publishes(toys, toy_encoder, tmp_path):
+    wish = {"method": "setfit", "learning_rate": 3e-3, "pairs": 4, "threads": 1}
+    recipe = Recipe("transformer", toy_encoder, [[1, "transfer"], [2, "card"]], 4, wish, "cpu")
+    events: list[dict] = []
+    manifest = publish(toys, recipe, tmp_path / "model", on_event=events.append)
+    assert {e["stage"] for e in events if e["event"] == "progress"} == {"contrastive"}
+    assert manifest.metrics["n_train"] == len(toys)  # a name is no example
+    said = Predictor(tmp_path / "model", device="cpu").probabilities([e.text for e in toys]).argmax(axis=1)
+    assert (said == [e.label for e in toys]).all()
+    again = publish(toys, recipe, tmp_path / "again")
+    assert again.digest == manifest.digest
+    renamed = replace(recipe, label_order=[[1, "refund"], [2, "card"]])
+    assert publish(toys, renamed, tmp_path / "renamed").digest != manifest.digest

@@ -10,7 +10,7 @@ from typing import Any
 from .. import checkpoint
 from ..encoders import backbone, digest
 from ..types import Example, LearningError, Progress, Task
-from . import adapters, replay
+from . import adapters, contrastive, replay
 from .batches import split_dev
 from .classifier import Classifier
 from .config import ADAPTERS, Config, OnEvent
@@ -29,6 +29,7 @@ class Begun:
     model: Classifier
     task: Single
     examples: list[Example]  # without the dev part
+    named: list[Example]  # the labels' own names, which the few-shot stage learns from too
     train: Rows
     dev: Rows
     row_labels: list[tuple[int, ...]]  # of every row of `train`
@@ -89,16 +90,18 @@ def begin(
     if share and task != "spans":
         on_event({"event": "log", "text": f"{share:.1%} of the texts are cut at {model.reader.max_length} tokens."})
     own = kind(model, config)
-    rows, dev_rows = own.rows(train), own.rows(dev)
+    named = contrastive.names(label_order or []) if config.method == "setfit" and task == "single" else []
+    rows, dev_rows = own.rows([*train, *named]), own.rows(dev)
     if config.balance == "weights":
         own.weigh(rows)
-    labels = [kind.labels(e) for e in train]
+    labels = [kind.labels(e) for e in [*train, *named]]
     facts = {"n_dev": len(dev), "max_length": model.reader.max_length, "share_cut": 0.0 if task == "spans" else share}
     if task == "spans":
         facts["inexact_spans"] = rows.inexact
         labels = [labels[piece.text] for piece in rows.pieces]
-    key = _key(examples, [digest(encoder), seed, n_classes, checkpoint.verify(parent).digest if parent else ""], config)
-    return Begun(model, own, train, rows, dev_rows, labels, parent is None, facts, key)
+    origin = [digest(encoder), seed, n_classes, checkpoint.verify(parent).digest if parent else ""]
+    key = _key([*examples, *named], origin, config)
+    return Begun(model, own, train, named, rows, dev_rows, labels, parent is None, facts, key)
 
 
 def _grown(parent: Path, encoder: str, task: Task, label_order: list[list[Any]]) -> Classifier:
