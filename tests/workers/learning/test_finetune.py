@@ -155,6 +155,21 @@ def test_early_stopping_keeps_the_best_epoch(toys, toy_encoder):
     assert any("No better" in e.get("text", "") for e in events)
 
 
+def test_with_patience_for_all_epochs_the_last_one_is_kept(toys, toy_encoder):
+    many = [Example(i, toys[i % 32].text + f" {i}", i % 2) for i in range(80)]
+    _, metrics = train(many, toy_encoder, config={"epochs": 4, "patience": 4, "dev_share": 0.2})
+    assert metrics["best_epoch"] == 4
+    assert len(metrics["dev"]) == 5
+
+
+def test_a_model_that_falls_clearly_below_its_head_is_given_up(toys, toy_encoder):
+    many = [Example(i, toys[i % 32].text + f" {i}", i % 2) for i in range(200)]
+    wild = {"epochs": 2, "patience": 2, "dev_share": 0.3, "learning_rate": 1.0, "head_learning_rate": 1.0, "clip": 1e6}
+    _, metrics = train(many, toy_encoder, config=wild)
+    assert metrics["dev"][0]["accuracy"] - metrics["dev"][-1]["accuracy"] > 0.2
+    assert metrics["best_epoch"] == 0
+
+
 def test_the_dev_part_never_holds_the_only_example_of_a_class():
     examples = [Example(i, "t", 0 if i else 1) for i in range(100)]
     for seed in range(20):

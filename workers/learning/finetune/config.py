@@ -72,7 +72,7 @@ class Config:
     clip: float = 1.0  # largest norm of the gradient
     label_smoothing: float = 0.0  # share of the truth spread over the other labels (Szegedy et al. 2016)
     balance: Balance = "none"  # rare labels: weigh their loss, or draw their examples more often
-    patience: int = 2  # epochs without a better dev score
+    patience: int = 10  # epochs without a better dev loss; as many as `epochs`: no early stop, the last one is kept
     dev_share: float = 0.1  # of the labelled pool, for early stopping; never the hold-out
     max_length: int = 0  # tokens; 0 means the 99th percentile of the texts
     start_c: float = 30.0  # of the head that the linear layer starts from; 0 starts from chance

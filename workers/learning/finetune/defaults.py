@@ -70,13 +70,13 @@ def _by_size(task: Task, n: int) -> dict[str, tuple[Any, str]]:
         return {
             "epochs": (5 if task == "spans" else 3, f"{n} examples: a few passes see enough."),
             "batch_size": (32, "Larger batches use the machine better where steps are many."),
-            "dev_share": (0.05, f"{round(0.05 * n)} examples are enough to see when to stop."),
+            "dev_share": (0.05, f"{round(0.05 * n)} examples are enough to judge by."),
         }
     return {
-        "epochs": (15 if task == "spans" else 10, f"{n} examples: several passes, ended early when nothing improves."),
+        "epochs": (15 if task == "spans" else 10, f"{n} examples: several passes, the rate falling to zero."),
         "batch_size": (16, "Small batches give more steps where examples are few."),
-        "patience": (3, "With few examples the score of one epoch is partly luck, so two bad ones end nothing."),
-        "dev_share": (0.1, f"{round(0.1 * n)} examples say when to stop and how sure the model may be."),
+        "patience": (15, "Nothing is stopped early: with few examples the score of one epoch is mostly luck."),
+        "dev_share": (0.1, f"{round(0.1 * n)} examples say how sure the model may be, and whether it beats the head."),
     }
 
 
