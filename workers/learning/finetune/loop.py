@@ -128,7 +128,7 @@ def _resume(run: Run, work: Path | None) -> Progress:
 
         contrastive.pretrain(
             run.model,
-            run.begun.examples,
+            [*run.begun.examples, *run.begun.named],
             run.config,
             seed=run.seed,
             should_stop=run.should_stop,
