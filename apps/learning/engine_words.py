@@ -7,17 +7,71 @@ from django.utils.translation import gettext, gettext_noop
 
 _ = gettext_noop
 SENTENCES = (
-    # finetune/defaults.py
+    # what is trained and why: finetune/defaults.py
     _("Character n-grams have no weights to fine-tune, so a head is published on them."),
+    _("Spans need a model that reads every word in its sentence."),
+    _("With %(n)s examples for %(k)s labels a head on the frozen encoder is as good and takes seconds."),
+    _("%(n)s examples for %(k)s labels are enough for fine-tuning to beat the head."),
+    _("%(n)s examples: a few passes see enough."),
+    _("%(n)s examples: several passes, the rate falling to zero."),
+    _("Larger batches use the machine better where steps are many."),
+    _("Small batches give more steps where examples are few."),
+    _("Nothing is stopped early: with few examples the score of one epoch is mostly luck."),
+    _("%(n)s examples are enough to judge by."),
+    _("%(n)s examples say how sure the model may be, and whether it beats the head."),
+    _("Words need the encoder to move further than whole texts do."),
+    _("The layer that tags words reads states as they are, which are large."),
+    _("Of the rates tried on bank questions the one that beat the head by most."),
+    _("The last layer reads vectors of length one and needs larger steps."),
+    _("One text in a hundred is longer than %(n)s tokens; this saves memory."),
+    _("The GPU computes in bf16, which halves time and memory at the same score."),
+    # sampling/registry.py
+    _("Varied items first, doubtful ones as the model learns; falls back to what is safe where doubt misleads."),
+    _("Every item is as likely as any other: the yardstick."),
+    _("Items whose likeliest label has the lowest probability."),
+    _("Items whose two likeliest labels are closest to each other."),
+    _("Items whose probability is spread over the most labels."),
+    _("The smallest margin in each cluster of doubtful items."),
+    _("Items that stand for many others the model is still unsure about."),
+    _("Doubtful items that resemble many others, so that outliers wait."),
+    _("Items that resemble labelled ones but are predicted differently."),
+    _("Items on which models trained on different draws of the labels disagree."),
+    _("Doubtful items that would each teach the model something else."),
+    _("The item nearest to the centre of each cluster, clusters without a label first."),
+    _("The most typical item of each large cluster without a label."),
+    _("The item farthest from everything labelled: covers the edges."),
+    _("Items whose unchecked label the model disputes, the most disputed first."),
+    _("Items on which the model wavers over many labels."),
+    _("Items with one label that could go either way."),
+    _("Texts whose tags the model is least confident of, whatever their length."),
+    _("Texts with the most doubtful words inside spans."),
+    # which encoder, and what computes it: encoders/choice.py, encoders/runtimes.py
+    _("MiniLM-L6 knows the words of these texts."),
+    _("MiniLM-L6 reads %(n)s %% of the words as unknown."),
+    _("MiniLM-L6 breaks the words into %(n)s pieces each and knows English only."),
+    _("MiniLM-L6 knows English, not “%(code)s”."),
+    _("A multilingual model knows them."),
+    _("Character n-grams need no vocabulary."),
+    _("As asked for."),
+    _("Fastest way to fp32 on a CPU."),
+    # why a run failed: finetune/loop.py, publish.py
+    _("The loss is not a number at step %(n)s. Choose a smaller learning rate."),
+    _("Memory ran out even with half the batch. Choose a smaller batch, shorter texts or encoder."),
+    _("At least two labels need examples before there is anything to learn."),
 )
 
 
-def translated(sentence: str) -> str:
-    """The sentence in the active language; as it is when nobody told us how it is built."""
+def translated(text: str) -> str:
+    """Whole, or sentence by sentence; a sentence that nobody told us of stays as it is."""
+    whole = _known(text)
+    return whole if whole is not None else " ".join(_known(part) or part for part in re.split(r"(?<=\.) ", text))
+
+
+def _known(sentence: str) -> str | None:
     for template, pattern in _patterns():
         if found := pattern.fullmatch(sentence):
             return gettext(template) % found.groupdict()
-    return sentence
+    return None
 
 
 @cache
@@ -28,4 +82,6 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
 def _pattern(template: str) -> str:
     """“%(n)s examples” → a pattern with a group n."""
     parts = re.split(r"%\((\w+)\)s", template)
-    return "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    return "".join(
+        f"(?P<{part}>.+?)" if at % 2 else re.escape(part.replace("%%", "%")) for at, part in enumerate(parts)
+    )

@@ -59,7 +59,9 @@ class RunForm(forms.Form):
         max_length=300,
         required=False,
         widget=forms.TextInput(attrs={"list": "students", "autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("“head” makes a head on the project's encoder; or name a smaller encoder to fine-tune."),
+        help_text=_(
+            "“head” makes a head on the frozen encoder; “layers:3” keeps its first layers; or name a smaller encoder."
+        ),
     )
     leave_out = forms.BooleanField(label=_("Leave labels without examples out"), required=False)
     seed = forms.IntegerField(

@@ -90,9 +90,9 @@ def figures(evaluation: Evaluation) -> list[Figure]:
 
 
 def _f1(metrics: Mapping[str, Any], key: str, name: Words, note: Words) -> Figure:
-    interval = metrics.get(f"{key}_interval") or {}
-    ends = [spelled(key, interval[end]) for end in ("low", "high") if end in interval]
-    return Figure(name, spelled(key, metrics[key]), *(ends if len(ends) == 2 else ("", "")), note=note)
+    ends = metrics.get(f"{key}_interval") or {}
+    low, high = (spelled(key, ends[end]) if end in ends else "" for end in ("low", "high"))
+    return Figure(name, spelled(key, metrics[key]), low, high, note)
 
 
 def calibration(evaluation: Evaluation) -> list[Figure]:

@@ -148,7 +148,7 @@ def flips(new: ModelVersion, old: ModelVersion, *, after: int, before: int | Non
         "version": new,
         "against": old,
         "total": sum(n for _before, _now, n in counts),
-        "pairs": [(names.get(a), names.get(b), n) for a, b, n in counts[:12]],
+        "pairs": [(names.get(a or 0), names.get(b or 0), n) for a, b, n in counts[:12]],
         "rows": [answers.flipped(flip, old, new, names) for flip in found[:LISTED]],
         "next": found[LISTED - 1].item if len(found) > LISTED else None,
         "chosen": (names.get(before) if before else None, names.get(now) if now else None),

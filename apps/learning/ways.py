@@ -146,7 +146,7 @@ GROUPS = (
     Group(_("Make a version smaller, faster or steadier"), _SMALLER),
 )
 WAYS: dict[str, Way] = {way.name: way for group in GROUPS for way in group.ways}
-NOT_FOR_SPANS = frozenset({"head", "setfit"})  # nothing reads a whole text as one vector there
+NOT_FOR_SPANS = frozenset({"head", "setfit", "distil"})  # nothing reads a whole text as one vector there
 
 
 def of_choice(kind: str, method: str) -> Way:
