@@ -210,3 +210,37 @@ def test_after_kill_9_another_worker_goes_on_and_nothing_is_missing(project: Pro
     assert Vector.objects.count() == 400
     row = Encoding.objects.get(project=project)
     assert (row.done, row.attempt, row.heartbeat_at) == (400, 2, None)
+
+
+def test_the_row_says_which_runtime_computes_and_why(project: Project, monkeypatch) -> None:
+    parity = encoders.Parity(200, 0.9981, 0.97, 0.9, 0.898, "here")
+    runtime = encoders.Runtime("onnx-int8", "onnx-int8", "cpu", "As asked for.", parity)
+    other = encoders.load("char-ngrams")
+    monkeypatch.setattr(other, "runtime", runtime, raising=False)
+    monkeypatch.setattr(other, "digest", "8" * 64)
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(runs, "_encoder", lambda name, **wished: (asked.append(wished), other)[1])
+    rows.items(project, ["one", "two"])
+    runs.encode(project.pk)
+    assert asked == [{}]
+    project.encoder_runtime = Project.EncoderRuntime.ONNX_INT8
+    project.save()
+    assert queries.projects_to_encode() == [project.pk]
+    assert not queries.encoding_progress(project).finished
+    runs.encode(project.pk)
+    assert asked[1] == {"runtime": "onnx-int8", "held": None}
+    row = Encoding.objects.get(project=project)
+    assert (row.runtime, row.asked_runtime, row.encoder_digest) == ("onnx-int8", "onnx-int8", "8" * 64)
+    assert "0.9981" in row.parity
+    assert "0.898 instead of 0.900" in row.parity
+    assert queries.projects_to_encode() == []
+
+
+def test_int8_is_compared_on_the_projects_own_labelled_texts(project: Project) -> None:
+    assert runs._held(project) is None
+    label = project.labels.all()[0]
+    for item in rows.items(project, [f"text {n}" for n in range(runs.LEAST_HELD)]):
+        rows.resolve(item, label)
+    held = runs._held(project)
+    assert held is not None
+    assert len(held.texts) == len(held.labels) == runs.LEAST_HELD
