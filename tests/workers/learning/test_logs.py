@@ -80,7 +80,7 @@ def test_a_missing_or_silent_mlflow_is_told_in_words(flow, monkeypatch):
         raise ConnectionError("no route")
 
     module.start_run = refuse
-    with pytest.raises(LearningError, match="cannot be reached"):
+    with pytest.raises(LearningError, match="cannot be reached or refuses: no route"):
         Logs(replace(Config(), mlflow_uri="http://nowhere"), None, lambda event: None)
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(LearningError, match="not installed"):

@@ -69,5 +69,6 @@ def _flow(uri: str, settings: Event) -> Any:
         mlflow.start_run()
         mlflow.log_params({name: str(value) for name, value in settings.items()})
     except Exception as error:
-        raise LearningError(f"MLflow at {uri} cannot be reached: {type(error).__name__}.") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise LearningError(f"MLflow at {uri} cannot be reached or refuses: {reason}") from error
     return mlflow
