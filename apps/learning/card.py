@@ -117,15 +117,15 @@ def markdown(found: Card) -> str:
     parts = [
         f"# {_plain(found.title)}",
         _what(found),
-        f"## {_('What it is for')}",
+        _headed(2, _("What it is for")),
         _purpose(found),
-        f"## {_('What it learnt from')}",
+        _headed(2, _("What it learnt from")),
         _data(found),
-        f"## {_('How good it is')}",
+        _headed(2, _("How good it is")),
         *_quality(found),
-        f"## {_('Limits')}",
+        _headed(2, _("Limits")),
         "\n".join(f"- {_plain(sentence)}" for sentence in limits(found)) or _("None stand out in the figures."),
-        f"## {_('How it was made')}",
+        _headed(2, _("How it was made")),
         _making(found),
     ]
     return "\n\n".join(parts) + "\n"
@@ -167,7 +167,8 @@ def _data(found: Card) -> str:
         "hash": snapshot.hash[:12],
     }
     rows = [(name, str(n)) for name, n in found.counts]
-    return f"{sentence}\n\n{_table([_('Label'), _('Examples')], rows)}" if rows else sentence
+    table = _table([_("Label"), _("Examples")], rows)
+    return f"{sentence}\n\n{table}" if rows else sentence
 
 
 def _quality(found: Card) -> list[str]:
@@ -180,9 +181,9 @@ def _quality(found: Card) -> list[str]:
     }
     shown = [*headlines.figures(measured), *headlines.calibration(measured)]
     rows = [(str(f.name), f"{f.value} ({f.low} – {f.high})" if f.low else f"{f.value} {f.note}".strip()) for f in shown]
-    parts = [intro, _table([_("Figure"), _("Value")], rows), f"### {_('Label by label')}", _per_label(measured)]
+    parts = [intro, _table([_("Figure"), _("Value")], rows), _headed(3, _("Label by label")), _per_label(measured)]
     for field, table in reports.slices(measured):
-        parts += [f"### {_plain(field)}", _slices(table)]
+        parts += [_headed(3, _plain(field)), _slices(table)]
     return parts
 
 
@@ -215,6 +216,10 @@ def _making(found: Card) -> str:
         if isinstance(value, int | float | str) and value != ""
     ]
     return _table([_("Setting"), _("Value")], rows)
+
+
+def _headed(level: int, title: str) -> str:
+    return f"{'#' * level} {title}"
 
 
 def _table(head: list[str], rows: list[Any]) -> str:
