@@ -5,6 +5,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,12 @@ def _table(path: Path, args: argparse.Namespace) -> Iterator[Row]:
 def _conll(path: Path) -> list[Row]:
     """Token TAB tag, a blank line between texts; spans in code points of the tokens joined by blanks."""
     rows = []
-    for block in path.read_text(encoding="utf-8").replace("\r\n", "\n").split("\n\n"):
-        pairs = [line.split("\t")[:2] for line in block.split("\n") if "\t" in line]
-        if not pairs:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    # what parts two texts is blank, which a lone tab is, too
+    for filled, block in groupby(lines, key=lambda line: bool(line.strip())):
+        if not filled:
             continue
+        pairs = [line.split("\t")[:2] for line in block]
         spans: list[list[Any]] = []
         at = 0
         for token, tag in pairs:

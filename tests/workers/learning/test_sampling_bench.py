@@ -68,7 +68,7 @@ def test_a_number_is_cut_into_classes(tmp_path):
 
 def test_conll_tags_become_spans_of_the_joined_words(tmp_path):
     path = tmp_path / "a.conll"
-    path.write_text("New\tB-loc\nYork\tI-loc\n😀\tO\nAnn\tB-per\nBo\tB-per\n\n\nno\tO\n")
+    path.write_text("New\tB-loc\nYork\tI-loc\n😀\tO\nAnn\tB-per\nBo\tB-per\n\t\n\nno\tO\n")
     found, _ = read(path)
     assert found.texts == ["New York 😀 Ann Bo", "no"]
     assert found.truth[0] == (Span(0, 8, 0), Span(11, 14, 1), Span(15, 17, 1))
