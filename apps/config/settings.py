@@ -280,6 +280,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "VersionKind": "apps.registry.models.ModelVersion.Kind",
+        "RunKind": "apps.learning.models.TrainingRun.Kind",
         "DeploymentKind": "apps.registry.models.Deployment.Kind",
     },
 }
