@@ -26,7 +26,7 @@ SENTENCES = (
     _("One text in a hundred is longer than %(n)s tokens; this saves memory."),
     _("The GPU computes in bf16, which halves time and memory at the same score."),
     # sampling/registry.py
-    _("Varied items first, doubtful ones as the model learns; falls back to what is safe where doubt misleads."),
+    _("Varied items first, doubtful ones as the model learns."),
     _("Every item is as likely as any other: the yardstick."),
     _("Items whose likeliest label has the lowest probability."),
     _("Items whose two likeliest labels are closest to each other."),

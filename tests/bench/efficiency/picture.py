@@ -46,7 +46,7 @@ def draw(panels: list[Panel]) -> str:
 
 def _panel(panel: Panel, colour: dict[str, str]) -> str:
     points = [point for one in panel.strategies.values() for point in one["curve"]]
-    right = max(point[0] for point in points)
+    right = float(max(point[0] for point in points))
     low, high = _rounded(min(point[1] for point in points), max(point[1] for point in points))
 
     def x(spent: float) -> float:

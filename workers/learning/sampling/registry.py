@@ -60,7 +60,7 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 DESCRIPTIONS: dict[str, str] = {
-    "auto": "Varied items first, doubtful ones as the model learns; falls back to what is safe where doubt misleads.",
+    "auto": "Varied items first, doubtful ones as the model learns.",
     "random": "Every item is as likely as any other: the yardstick.",
     "least-confidence": "Items whose likeliest label has the lowest probability.",
     "margin": "Items whose two likeliest labels are closest to each other.",
