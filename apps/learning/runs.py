@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 ENCODE_SLICE = 60.0  # seconds before the queue's other work gets its turn
 ENCODE_AT_ONCE = (256, 16_384)  # texts: fewest, most; what the machine does in three seconds lies between
 ARRIVAL_PATIENCE = 10.0  # seconds to wait for imports that are being committed
-HELD_TEXTS, LEAST_HELD = 500, 100  # labelled texts that int8 is compared with fp32 on: most, fewest
+HELD_TEXTS, LEAST_HELD = 1_000, 400  # labelled texts that int8 is compared with fp32 on: most, fewest
 _encoders: dict[str, encoders.Encoder] = {}
 
 

@@ -73,17 +73,20 @@ def test_a_broken_int8_gives_way_to_fp32_and_says_why(toy_encoder, tmp_path, mon
         encoders.load(f"{toy_encoder}?precision=int8", cache=tmp_path)
 
 
-def test_the_gate_is_asked_once_for_each_host_and_set_of_texts(toy_encoder, kept, monkeypatch):
+def test_the_gate_is_asked_once_for_each_host_and_again_only_when_labels_suffice(toy_encoder, kept, monkeypatch):
     asked = []
     compare = parity.compare
     monkeypatch.setattr(parity, "compare", lambda *args: asked.append(1) or compare(*args))
-    again = encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept)
-    assert (asked, again.runtime.kind) == ([], "onnx-int8")
-    own = encoders.Held(tuple(f"text {i} of a project" for i in range(30)))
-    for _ in range(2):
-        assert (
-            encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept, held=own).runtime.parity.n == 30
-        )
+
+    def load(held=None):
+        return encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept, held=held).runtime
+
+    texts = tuple(f"text {i} of a project" for i in range(120))
+    assert (load().kind, load(encoders.Held(texts[:30])).kind, asked) == ("onnx-int8", "onnx-int8", [])
+    labelled = encoders.Held(texts, tuple(i % 2 for i in range(120)))
+    assert [load(labelled).parity.n, load(labelled).parity.n, len(asked)] == [120, 120, 1]
+    more = encoders.Held((*texts, "and one more"), (*labelled.labels, 1))
+    assert load(more).parity.n == 120
     monkeypatch.setattr(parity, "host", lambda: "another")
     encoders.load(toy_encoder, device="cpu", runtime="onnx-int8", cache=kept)
     assert len(asked) == 2

@@ -58,9 +58,9 @@ class Held:
     labels: tuple[int, ...] = ()
 
     @property
-    def key(self) -> str:
-        """Short id of the texts and their labels."""
-        return hashlib.sha256(repr((self.texts, self.labels)).encode()).hexdigest()[:12]
+    def depth(self) -> str:
+        """How much the comparison can tell: of a head as well, or of vectors alone."""
+        return "labelled" if len(self.labels) >= LEAST_LABELLED else "texts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,12 +169,13 @@ def _kind(promised: Precision, runtime: str, device: str, cache: Path | None) ->
 
 
 def _gate(opener: "_Opener", kind: Kind, held: Held | None) -> tuple[str, Parity | None]:
-    """(why not, the comparison). Asked once for each host, encoder and set of texts."""
+    """(why not, the comparison). The first answer for a host, an encoder and a depth stays: another set of texts could
+    tip it either way, and every tip would cost all vectors."""
     if kind == "torch-bf16" and not opener.on_gpu and not BF16_FLAGS & parity.cpu_flags():
         return "this processor has no bf16 arithmetic and would be a hundred times slower", None
     held = held or Held()
     where = f"{parity.host()}{'-gpu' if opener.on_gpu else ''}"
-    key = f"{PRECISION[kind]}-{opener.digest[: store.SHOWN]}-{where}-{held.key}"
+    key = f"{PRECISION[kind]}-{opener.digest[: store.SHOWN]}-{where}-{held.depth}"
     found = store.verdict(opener.cache, key) if opener.cache else None
     if found is None:
         fp32, other = (opener.encode(opener.open(one), held.texts) for one in ("torch", kind))
