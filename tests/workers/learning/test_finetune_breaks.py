@@ -1,6 +1,7 @@
 """What happens when the machine misbehaves: kills, a full disk, numbers that are none."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -15,12 +16,16 @@ from workers.learning.publish import Recipe, publish
 from workers.learning.types import Cancelled, LearningError
 
 ROOT = Path(__file__).parents[3]
+# threads of a library do not live on in a fork, and whoever waits for them waits for ever
+SINGLE = {"TOKENIZERS_PARALLELISM": "false", **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")}
 
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_steps_end_like_an_unbroken_run(toy_encoder, tmp_path):
     command = [sys.executable, "-m", "tests.workers.learning.killed", toy_encoder, str(tmp_path / "work"), "7", "20"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env={**os.environ, **SINGLE}
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["kills"] == 20

@@ -34,6 +34,7 @@ class Begun:
     dev: Rows
     row_labels: list[tuple[int, ...]]  # of every row of `train`
     fresh: bool  # the linear layer has learnt nothing yet
+    every: Rows | None  # with replay: all examples but the dev part, which the linear layer is fitted on
     facts: dict[str, Any]
     key: str
 
@@ -52,8 +53,14 @@ class Begun:
 
     def start(self, config: Config, tick: Progress) -> None:
         """Fit the linear layer on the encoder as it is, unless an older version brought one along."""
-        if self.fresh and config.start_c > 0:
-            self.task.start(self.train, config.start_c, tick)
+        if (self.fresh or self.every) and config.start_c > 0:
+            self.task.start(self.every or self.train, config.start_c, tick)
+
+    def settle(self, config: Config, tick: Progress) -> None:
+        """Going on with replay ends with the linear layer fitted anew on everything (Kirichenko et al. 2023): steps on
+        mostly new classes push the old ones' rows down, while the encoder hardly forgets."""
+        if self.every and config.start_c > 0:
+            self.task.start(self.every, config.start_c, tick)
 
 
 def begin(
@@ -86,6 +93,8 @@ def begin(
         on_event({"event": "log", "text": f"Goes on from an older version: {len(new)} new examples of {len(chosen)}."})
     model.to(device)
     train, dev = split_dev(chosen, config.dev_share, seed, kind.labels)
+    kept_out = {e.id for e in dev}
+    every = [e for e in examples if e.id not in kept_out] if parent and config.replay > 0 else []
     share = model.reader.cap_length([e.text for e in train], config.max_length)
     if share and task != "spans":
         on_event({"event": "log", "text": f"{share:.1%} of the texts are cut at {model.reader.max_length} tokens."})
@@ -101,7 +110,9 @@ def begin(
         labels = [labels[piece.text] for piece in rows.pieces]
     origin = [digest(encoder), seed, n_classes, checkpoint.verify(parent).digest if parent else ""]
     key = _key([*examples, *named], origin, config)
-    return Begun(model, own, train, named, rows, dev_rows, labels, parent is None, facts, key)
+    return Begun(
+        model, own, train, named, rows, dev_rows, labels, parent is None, own.rows(every) if every else None, facts, key
+    )
 
 
 def _grown(parent: Path, encoder: str, task: Task, label_order: list[list[Any]]) -> Classifier:

@@ -268,6 +268,7 @@ def _finished(run: Run, at: Progress) -> tuple[Classifier, dict[str, Any]]:
         run.store.load_best(run.model)
     if run.model.encoder is not (plain := adapters.merge(run.model.encoder)):
         run.model.wrap(plain)
+    begun.settle(run.config, run.tick)
     if begun.dev.tokens:
         begun.task.finish(begun.dev)
     best = next((d for d in at.dev if d["epoch"] == at.best_epoch + 1), {})
