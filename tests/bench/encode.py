@@ -198,8 +198,8 @@ def _read(args: argparse.Namespace) -> tuple[tuple[str, ...], tuple[int, ...]]:
     except LearningError:
         table = tables.read(args.texts, text_col=args.text_col, label_col=None)
     rows = np.unique(np.linspace(0, len(table.texts) - 1, args.n).round().astype(int))
-    names = sorted({label for label in table.labels if label})
-    texts = tuple(table.texts[i] for i in rows)
-    if not names or not all(table.labels[i] for i in rows):
+    names, texts = table.names(), tuple(table.texts[i] for i in rows)
+    truths = [table.truths[i] for i in rows]
+    if table.task != "single" or not names or None in truths:
         return texts, ()
-    return texts, tuple(names.index(table.labels[i]) for i in rows)
+    return texts, tuple(names.index(str(truth)) for truth in truths)
