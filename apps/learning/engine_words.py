@@ -19,6 +19,7 @@ SENTENCES = (
     _("Nothing is stopped early: with few examples the score of one epoch is mostly luck."),
     _("%(n)s examples are enough to judge by."),
     _("%(n)s examples say how sure the model may be, and whether it beats the head."),
+    _("Each of %(n)s labels teaches more than it would tell by being held back."),
     _("Words need the encoder to move further than whole texts do."),
     _("The layer that tags words reads states as they are, which are large."),
     _("Of the rates tried on bank questions the one that beat the head by most."),

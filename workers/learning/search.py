@@ -21,6 +21,7 @@ from .types import Cancelled, Example, LearningError
 TRIALS = 12
 STUDY, JOURNAL = "search", "search.journal"
 LEAST = 50  # labelled items; below, no dev split is cut and there is nothing to compare by
+SET_ASIDE = 0.2  # of the labels, where the recipe sets nothing aside: trials are compared on them
 FREE = 4  # trials drawn at random before TPE has something to go by, and before anything is pruned
 LOSS = "loss"
 STATES = {"RUNNING": "running", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
@@ -76,8 +77,10 @@ def search(
         raise LearningError("Only the settings of a transformer can be searched for.")
     if trials < 1:
         raise LearningError("A search needs at least one trial.")
-    if len(examples) < LEAST or Config.of(recipe.config).dev_share <= 0:
-        raise LearningError(f"A search needs {LEAST} labelled items, because it compares runs on some set aside.")
+    if Config.of(recipe.config).dev_share <= 0:
+        recipe = replace(recipe, config=recipe.config | {"dev_share": SET_ASIDE})
+    if len(examples) < LEAST:
+        raise LearningError(f"A search needs {LEAST} labelled items, because it compares runs on a part set aside.")
     hunt = Hunt(examples, recipe, trials=trials, work=work, on_event=on_event, should_stop=should_stop)
     while (number := hunt.next()) is not None:
         hunt.run(number)

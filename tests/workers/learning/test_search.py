@@ -167,7 +167,6 @@ def test_every_value_of_every_space_is_a_possible_setting(method):
     ("changes", "n", "trials", "word"),
     [
         ({}, 40, 3, "50 labelled"),
-        ({"config": QUICK | {"dev_share": 0.0}}, 80, 3, "50 labelled"),
         ({"kind": "head", "config": {}}, 80, 3, "transformer"),
         ({}, 80, 0, "at least one trial"),
     ],
