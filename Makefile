@@ -18,7 +18,7 @@ up: .venv/.installed
 	@$(BIN)/python manage.py up $(ARGS)
 
 test: check chromium
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # of a throw-away production set-up; nothing is contacted
 PRODUCTION_ENV = PRODUCTION=yes DEBUG=no ALLOWED_HOSTS=marginalia.example.org BEHIND_TLS_PROXY=yes \
