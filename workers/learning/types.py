@@ -238,6 +238,11 @@ class StoppingAdvice:
     gain_interval: Interval | None  # 90 %
     next_labels: int  # how many the gain is about
 
+    @property
+    def gain_is_telling(self) -> bool:
+        """Whether the interval is narrow enough to be worth reading: 20 points at most."""
+        return self.gain_interval is not None and self.gain_interval.high - self.gain_interval.low <= 0.2
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
