@@ -80,6 +80,7 @@ def test_two_processes_end_with_the_metrics_and_weights_of_one(steady_encoder, q
     for name, launcher in (("one", []), ("two", [*LAUNCH, "--num_processes=2", f"--main_process_port={_free_port()}"])):
         command = [sys.executable, *launcher, "-m", "workers.learning", "train", str(tmp_path / "rows.jsonl")]
         wish = ["--label-col=label", "--kind=transformer", "--epochs=2", "--device=cpu", f"--encoder={steady_encoder}"]
+        wish += ["--config", "dev_share=0.2"]
         done = subprocess.run(
             [*command, *wish, f"--out={tmp_path / name}"],
             cwd=ROOT,

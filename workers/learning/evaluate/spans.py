@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..intervals import of_macro, percentile, resampled_sums, wilson
+from ..intervals import of_macro, of_micro, resampled_sums, wilson
 from ..matching import HALF, overlaps
 from ..types import LearningError, Span, SpanMetrics
 from .metrics import NOTHING, class_metrics, mean_f1
@@ -29,6 +29,7 @@ def evaluate_spans(
     hit, given, wanted, credit = sums
     macro = float(mean_f1(hit, given, wanted))
     total = sums.sum(axis=1)
+    carrying = int((counts[:, 1:3].sum(axis=(1, 2)) > 0).sum())
     exact = int((strict == strict[:, :1]).all(axis=(1, 2)).sum())
     errors = [_errors(set(t), set(p)) for t, p in zip(truth, predicted, strict=True)]
     border, label, spurious, missed = np.array(errors).sum(axis=0).tolist()
@@ -37,11 +38,11 @@ def evaluate_spans(
         n_truth=int(total[2]),
         n_predicted=int(total[1]),
         strict_f1=float(micro_f1(total[:3])),
-        strict_f1_interval=percentile(micro_f1(drawn[:, :3])),
+        strict_f1_interval=of_micro(micro_f1(drawn[:, :3]), float(micro_f1(total[:3])), carrying),
         strict_precision=float(total[0] / max(total[1], 1)),
         strict_recall=float(total[0] / max(total[2], 1)),
         partial_f1=float(micro_f1(total[[3, 1, 2]])),
-        partial_f1_interval=percentile(micro_f1(drawn[:, [3, 1, 2]])),
+        partial_f1_interval=of_micro(micro_f1(drawn[:, [3, 1, 2]]), float(micro_f1(total[[3, 1, 2]])), carrying),
         partial_precision=float(total[3] / max(total[1], 1)),
         partial_recall=float(total[3] / max(total[2], 1)),
         macro_f1=macro,
