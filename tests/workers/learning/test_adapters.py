@@ -2,6 +2,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
+import torch
 
 from workers.learning.encoders import backbone
 from workers.learning.finetune import adapters
@@ -11,7 +12,6 @@ from workers.learning.predict import Predictor
 from workers.learning.publish import Recipe, publish
 from workers.learning.types import LearningError
 
-torch = pytest.importorskip("torch")
 STEPS = 40
 
 

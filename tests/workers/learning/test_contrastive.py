@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from workers.learning.finetune import contrastive
 from workers.learning.finetune.classifier import Classifier
@@ -12,7 +13,6 @@ from workers.learning.predict import Predictor
 from workers.learning.publish import Recipe, publish
 from workers.learning.types import Cancelled, Example, LearningError, Span
 
-torch = pytest.importorskip("torch")
 QUICK = replace(Config(), method="setfit", learning_rate=3e-3, pairs=6)
 
 

@@ -1,8 +1,8 @@
 """The few-shot stage: texts of one label are pulled together and others pushed apart, before a head is fitted.
 
 SetFit (Tunstall et al. 2022) does it with cosine pairs. Here all texts of a batch are compared with each other
-(supervised contrastive loss, Khosla et al. 2020): each one learns from every other in the same forward pass, which on
-many labels reaches more in less time. Several labels per text count by how much they share (Jaccard).
+(supervised contrastive loss, Khosla et al. 2020): each one learns from every other in the same forward pass. Which of
+the two is better here was not compared to an end. Several labels per text count by how much they share (Jaccard).
 """
 
 import re

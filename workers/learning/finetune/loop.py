@@ -253,7 +253,7 @@ def _judge(run: Run, at: Progress, *, epoch: int) -> None:
 
 def _is_better(run: Run, at: Progress, epoch: int, merit: float) -> bool:
     """With little patience the lowest dev loss wins. With as much as there are epochs the last one does: the rate has
-    fallen to zero there, and fifty dev examples would pick one by luck (banking77, 500 labels: 2 points worse). Only a
+    fallen to zero there, and fifty dev examples would pick one by luck. Only a
     model that is clearly below the head it began with is given up for it."""
     if at.best_dev_loss is None or run.config.patience < run.config.epochs:
         return at.best_dev_loss is None or merit < at.best_dev_loss
