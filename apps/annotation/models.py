@@ -52,6 +52,8 @@ class Task(models.Model):
         UNCERTAIN = "uncertain", _("the model is unsure about it")
         RANDOM = "random", _("drawn at random, to keep the picture honest")
         HOLDOUT = "holdout", _("held out, to measure the model")
+        FEEDBACK = "feedback", _("users complained about the answer")
+        FLIP = "flip", _("the new model answers differently")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks", db_index=False)  # task_page
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="tasks")

@@ -43,6 +43,8 @@ class Frame:
     role: Role | None = None
     can: dict[str, bool] = field(default_factory=dict)
     rail: list[Place] = field(default_factory=list)
+    insight: list[Place] = field(default_factory=list)  # tabs of the pages that look over everything
+    settings: list[Place] = field(default_factory=list)  # tabs of the pages that set things up
     projects: list[Project] = field(default_factory=list)
     script: dict[str, Any] = field(default_factory=dict)
 
@@ -51,7 +53,20 @@ class Frame:
 _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ("project", gettext_lazy("Overview"), "project", Capability.VIEW, frozenset()),
     ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history"})),
+    ("triage", gettext_lazy("Triage"), "triage", Capability.TRIAGE, frozenset({"ticket", "cases", "signals"})),
     ("items", gettext_lazy("Explore"), "items", Capability.VIEW, frozenset({"item"})),
+    (
+        "dashboard",
+        gettext_lazy("Insight"),
+        "insight",
+        Capability.VIEW,
+        frozenset(
+            {
+                *("trends", "opinion", "behaviour", "surveys", "survey", "survey_new", "survey_results"),
+                *("alarms", "alarm", "alarm_rule", "rewards"),
+            }
+        ),
+    ),
     (
         "content",
         gettext_lazy("Content"),
@@ -69,7 +84,31 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ("export", gettext_lazy("Export"), "export", Capability.REVIEW, frozenset()),
     ("project_labels", gettext_lazy("Labels"), "labels", Capability.MANAGE, frozenset()),
     ("project_members", gettext_lazy("People"), "people", Capability.MANAGE, frozenset()),
-    ("project_settings", gettext_lazy("Settings"), "settings", Capability.MANAGE, frozenset()),
+    (
+        "project_settings",
+        gettext_lazy("Settings"),
+        "settings",
+        Capability.MANAGE,
+        frozenset({"serving_settings", "intake_keys", "intake_key", "feedback_settings", "webhooks", "webhook"}),
+    ),
+)
+
+# {% include "_tabs.html" with tabs=frame.insight label=… %}: url name, words, capability, url names that light it up too
+_INSIGHT: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
+    ("dashboard", gettext_lazy("Dashboard"), Capability.VIEW, frozenset()),
+    ("trends", gettext_lazy("Trends"), Capability.VIEW, frozenset()),
+    ("opinion", gettext_lazy("Public opinion"), Capability.VIEW, frozenset()),
+    ("behaviour", gettext_lazy("Behaviour"), Capability.VIEW, frozenset()),
+    ("surveys", gettext_lazy("Surveys"), Capability.TRIAGE, frozenset({"survey", "survey_new", "survey_results"})),
+    ("alarms", gettext_lazy("Alarms"), Capability.TRIAGE, frozenset({"alarm", "alarm_rule"})),
+    ("rewards", gettext_lazy("Thanks"), Capability.TRIAGE, frozenset()),
+)
+_SETTINGS: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
+    ("project_settings", gettext_lazy("Project"), Capability.MANAGE, frozenset()),
+    ("serving_settings", gettext_lazy("Serving"), Capability.MANAGE, frozenset()),
+    ("intake_keys", gettext_lazy("Feedback keys"), Capability.MANAGE, frozenset({"intake_key"})),
+    ("feedback_settings", gettext_lazy("Feedback rules"), Capability.MANAGE, frozenset()),
+    ("webhooks", gettext_lazy("Webhooks"), Capability.MANAGE, frozenset({"webhook"})),
 )
 
 
@@ -91,7 +130,10 @@ def _frame(request: HttpRequest) -> Frame:
         capabilities = access.CAN[made.role] if made.role else frozenset()
         made.can = {capability.value: capability in capabilities for capability in Capability}
         made.projects = list(access.projects_of(user).only("pk", "slug", "name").order_by("name")[:PROJECTS_SHOWN])
-        made.rail = _rail(made.project, capabilities, match.url_name if match else "")
+        here = match.url_name if match else ""
+        made.rail = _rail(made.project, capabilities, here)
+        made.insight = _tabs(_INSIGHT, made.project, capabilities, here)
+        made.settings = _tabs(_SETTINGS, made.project, capabilities, here)
     made.script = {
         "keymap": keymap_of(user),
         "singleKeys": user.single_keys,
@@ -116,6 +158,20 @@ def _rail(project: Project, capabilities: frozenset[Capability], here: str | Non
         apart = name == "project_settings"
         places.append(Place(str(words), url, icon, current, count, counts, apart))
     return places
+
+
+def _tabs(
+    entries: tuple[tuple[str, Any, Capability, frozenset[str]], ...],
+    project: Project,
+    capabilities: frozenset[Capability],
+    here: str | None,
+) -> list[Place]:
+    found = [
+        (words, _url(name, project), here == name or here in also)
+        for name, words, need, also in entries
+        if need in capabilities
+    ]
+    return [Place(str(words), url, "", current) for words, url, current in found if url is not None]
 
 
 def _url(name: str, project: Project) -> str | None:

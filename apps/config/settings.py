@@ -53,10 +53,15 @@ _refuse_unsafe()
 # --- what is installed --------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "apps.config",
+    "apps.trends",
     "apps.learning",
+    "apps.surveys",
+    "apps.feedback",
     "apps.annotation",
+    "apps.serving",
     "apps.content",
     "apps.registry",
+    "apps.notices",
     "apps.projects",
     "apps.accounts",
     "apps.common",

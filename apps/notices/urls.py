@@ -1,0 +1,5 @@
+from django.urls import URLPattern
+
+pages: list[URLPattern] = []
+api: list[URLPattern] = []
+site: list[URLPattern] = []
