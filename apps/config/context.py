@@ -93,7 +93,7 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ),
 )
 
-# {% include "_tabs.html" with tabs=frame.insight label=… %}: url name, words, capability, url names that light it up too
+# tabs, as {% include "_tabs.html" with tabs=frame.insight %}: url name, words, capability, further url names of it
 _INSIGHT: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
     ("dashboard", gettext_lazy("Dashboard"), Capability.VIEW, frozenset()),
     ("trends", gettext_lazy("Trends"), Capability.VIEW, frozenset()),
