@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-col", default="text")
     parser.add_argument("--label-col", default="label")
     parser.add_argument("--old", type=int, default=12, help="classes that are there from the start")
-    parser.add_argument("--new", type=int, default=6, help="classes that arrive from batch 3 on")
+    parser.add_argument("--new", type=int, default=1, help="classes that arrive from batch 3 on")
     parser.add_argument("--batch", type=int, default=120, help="texts of one batch")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--encoder", default="minilm-l6")
@@ -120,9 +120,13 @@ def asked(table: tables.Table, place: dict[str, int]) -> list[Example]:
 
 
 def arriving(args: argparse.Namespace, batch: int) -> set[int]:
-    """New classes of a batch: a part of them each time, so that some arrive in the third, some in the last."""
+    """New classes of a batch: a part of them each time, so that some arrive in the third, some in the last.
+
+    Where they are too few for that, the last one goes on arriving.
+    """
     parts = np.array_split(np.arange(args.old, args.old + args.new), BATCHES - FIRST_NEW)
-    return {int(c) for c in parts[batch - FIRST_NEW]}
+    here = parts[batch - FIRST_NEW]
+    return {int(c) for c in here} or {args.old + args.new - 1}
 
 
 def go_on(args: argparse.Namespace, stream: Stream, start: Path, end: Path, settings: dict[str, Any]) -> None:
