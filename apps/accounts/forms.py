@@ -4,7 +4,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.keymap import ACTIONS, keymap_of
+from apps.accounts.keymap import ACTIONS, PLACES, keymap_of
 from apps.accounts.models import ApiToken, User
 
 
@@ -66,4 +66,5 @@ class KeymapForm(forms.Form):
         super().__init__(data, initial=keys)
         for action in ACTIONS:
             self.fields[action.name] = forms.CharField(label=action.words, max_length=5, strip=True)
+            self.fields[action.name].place = PLACES.get(action.place, "")  # type: ignore[attr-defined]
             self.fields[action.name].widget.attrs |= {"autocomplete": "off", "data-key": "", "size": "6"}

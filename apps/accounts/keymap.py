@@ -18,29 +18,48 @@ class Action:
     name: str
     key: str  # as KeyboardEvent.key says it; letters in lower case
     words: StrOrPromise
+    place: str = ""  # the page it belongs to, empty for all; keys of two pages may be the same
 
 
+LABEL, TRIAGE = "label", "triage"
+PLACES = {LABEL: _("Label"), TRIAGE: _("Triage")}
 ACTIONS: tuple[Action, ...] = (
-    Action("submit", "Enter", _("Submit and go on")),
-    Action("accept", "a", _("Accept the suggestion")),
-    Action("reject", "x", _("Reject the suggestion")),
-    Action("skip", "s", _("Skip")),
     Action("undo", "z", _("Undo your last answer")),
     Action("next", "j", _("Next")),
     Action("previous", "k", _("Previous")),
-    Action("flag", "f", _("Flag for others")),
-    Action("comment", "c", _("Write a note")),
-    Action("edit", "e", _("Edit")),
     Action("search", "/", _("Search or find a label")),
-    Action("guidelines", "g", _("Show the guidelines")),
     Action("help", "?", _("Show the keys")),
+    Action("submit", "Enter", _("Submit and go on"), LABEL),
+    Action("accept", "a", _("Accept the suggestion"), LABEL),
+    Action("reject", "x", _("Reject the suggestion"), LABEL),
+    Action("skip", "s", _("Skip"), LABEL),
+    Action("flag", "f", _("Flag for others"), LABEL),
+    Action("comment", "c", _("Write a note"), LABEL),
+    Action("edit", "e", _("Edit"), LABEL),
+    Action("guidelines", "g", _("Show the guidelines"), LABEL),
+    Action("triage_accept", "1", _("Accept the ticket"), TRIAGE),
+    Action("triage_duplicate", "2", _("Duplicate of another ticket"), TRIAGE),
+    Action("triage_dismiss", "3", _("Dismiss the ticket"), TRIAGE),
+    Action("triage_snooze", "h", _("Snooze the ticket"), TRIAGE),
+    Action("triage_assign", "e", _("Assign the ticket"), TRIAGE),
+    Action("triage_select", "x", _("Select the ticket"), TRIAGE),
+    Action("triage_all", "a", _("Select all tickets shown"), TRIAGE),
+    Action("triage_open", "o", _("Open the ticket to read"), TRIAGE),
+    Action("triage_fresh", "n", _("Show the new tickets"), TRIAGE),
 )
 STANDARD = {action.name: action.key for action in ACTIONS}
+LABEL_KEYS = frozenset(action.key for action in ACTIONS if action.place in {"", LABEL})
+DIGITS = frozenset("0123456789")
 # digits choose labels (or are a label's own key), Ctrl+K opens the palette, the rest moves the focus
-RESERVED = frozenset({*"0123456789", "Tab", "Escape", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"})
+RESERVED = frozenset({*DIGITS, "Tab", "Escape", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"})
 
 
 def keymap_of(user: User) -> dict[str, str]:
     """Every action with the key this person uses for it."""
     own = user.keymap if isinstance(user.keymap, dict) else {}
     return STANDARD | {name: key for name, key in own.items() if name in STANDARD and isinstance(key, str)}
+
+
+def reserved_for(action: Action) -> frozenset[str]:
+    """Digits are labels' on the label page only."""
+    return RESERVED - DIGITS if action.place == TRIAGE else RESERVED

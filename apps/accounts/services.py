@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.authentication import digest_of
-from apps.accounts.keymap import ACTIONS, RESERVED, STANDARD
+from apps.accounts.keymap import ACTIONS, STANDARD, Action, reserved_for
 from apps.accounts.models import ApiToken, User
 from apps.common.errors import DomainError, InvalidInput
 
@@ -43,23 +43,25 @@ def revoke_token(user: User, pk: int) -> bool:
 @transaction.atomic
 def set_keymap(user: User, wanted: dict[str, str]) -> User:
     """One key per action; what a key does twice is refused in words."""
-    taken: dict[str, str] = {}
-    words = {action.name: str(action.words) for action in ACTIONS}
-    for name, standard in STANDARD.items():
-        key = wanted.get(name, standard)
+    given: dict[str, str] = {}
+    for action in ACTIONS:
+        key = wanted.get(action.name, action.key)
         key = key.lower() if len(key) == 1 else key
-        _check_key(key, field=name)
-        if key in taken:
-            sentence = _("“%(key)s” would do two things: “%(one)s” and “%(two)s”. Give one of them another key.")
-            raise InvalidInput(sentence % {"key": key, "one": words[taken[key]], "two": words[name]}, field=name)
-        taken[key] = name
-    user.keymap = {name: key for key, name in taken.items() if STANDARD[name] != key}
+        _check_key(key, action)
+        for other in ACTIONS:
+            if given.get(other.name) == key and (other.place == action.place or not (other.place and action.place)):
+                sentence = _("“%(key)s” would do two things: “%(one)s” and “%(two)s”. Give one of them another key.")
+                values = {"key": key, "one": other.words, "two": action.words}
+                raise InvalidInput(sentence % values, field=action.name)
+        given[action.name] = key
+    user.keymap = {name: key for name, key in given.items() if STANDARD[name] != key}
     user.save(update_fields=["keymap"])
     return user
 
 
-def _check_key(key: str, *, field: str) -> None:
-    if key in RESERVED:
+def _check_key(key: str, action: Action) -> None:
+    field = action.name
+    if key in reserved_for(action):
         sentence = _("“%(key)s” is kept for labels and for moving about. Choose another key.")
         raise InvalidInput(sentence % {"key": key}, field=field)
     if key != "Enter" and (len(key) != 1 or not key.isprintable()):

@@ -2,7 +2,8 @@
 //   Marginalia.keys.register({action: "skip", label: "Skip", run: (event) => …})   key from the person's keymap
 //   Marginalia.keys.register({action: "label-3", key: "3", label: "card arrival", run})  a key of its own
 // register() returns a function that takes the binding away; the same action registered again replaces it.
-// hidden: true keeps a binding out of the help and the palette. run may return false to let the browser act.
+// hidden: true keeps a binding out of the help and the palette, repeats: true lets it run on while the key is held.
+// run may return false to let the browser act.
 "use strict";
 
 Marginalia.keys = (() => {
@@ -26,8 +27,8 @@ Marginalia.keys = (() => {
     return key.length === 1 ? key.toUpperCase() : key;
   }
 
-  function register({ action, key, label, run, hidden = false }) {
-    const binding = { action, key: key ?? keymap[action] ?? "", label, run, hidden };
+  function register({ action, key, label, run, hidden = false, repeats = ["next", "previous"].includes(action) }) {
+    const binding = { action, key: key ?? keymap[action] ?? "", label, run, hidden, repeats };
     bindings.set(action, binding);
     return () => { if (bindings.get(action) === binding) bindings.delete(action); };
   }
@@ -47,7 +48,7 @@ Marginalia.keys = (() => {
     if (!undo && key.length === 1 && !singles) return;
     if ((key === "Enter" || key === " ") && event.target.closest?.(operable)) return;
     const binding = undo ? bindings.get("undo") : find(key);
-    if (!binding || (event.repeat && !["next", "previous"].includes(binding.action))) return;
+    if (!binding || (event.repeat && !binding.repeats)) return;
     if (binding.run(event) !== false) event.preventDefault();
   });
 

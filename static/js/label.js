@@ -11,7 +11,7 @@
   const byId = (id) => document.getElementById(id);
   if (!labels.length) return;
 
-  const taken = new Set(Object.values(Marginalia.data.keymap || {}).map((key) => key.toLowerCase()));
+  const taken = new Set(Object.entries(Marginalia.data.keymap || {}).filter(([action]) => !action.startsWith("triage_")).map(([, key]) => key.toLowerCase()));
   const answers = new Answers({ labels, taken });
   const paper = new Paper({ answers, words });
   const post = new Post({ page: root.dataset.page, csrf: root.querySelector("#answer [name=csrfmiddlewaretoken]") });

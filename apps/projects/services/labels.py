@@ -8,7 +8,7 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.accounts.keymap import STANDARD
+from apps.accounts.keymap import LABEL_KEYS
 from apps.common.errors import DomainError, InvalidInput
 from apps.projects.models import Label, Project
 from apps.projects.services.projects import lock
@@ -136,7 +136,7 @@ def _hotkey(project: Project, key: str, besides: Label | None = None) -> str:
         return ""
     if len(key) != 1 or not key.isprintable():
         raise InvalidInput(_("A key is one letter, digit or sign."), field="hotkey")
-    if key in STANDARD.values():
+    if key in LABEL_KEYS:
         raise InvalidInput(_("“%(key)s” works the page (skip, undo …). Choose another.") % {"key": key}, field="hotkey")
     others = _active(project).exclude(pk=besides.pk) if besides else _active(project)
     taken = others.filter(hotkey=key).first()
