@@ -1,7 +1,7 @@
 """Versions on the labelled hold-out: how good each is, and whether a candidate beats the one that serves."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from django.utils.translation import ngettext
 
 from apps.annotation.models import Prediction, Resolution
 from apps.content.models import Item, Split
+from apps.feedback.services import outcomes
+from apps.feedback.services.outcomes import CaseChanges
 from apps.learning import queries
 from apps.learning.models import Evaluation
 from apps.learning.services import holdout
@@ -35,6 +37,7 @@ class Comparison:
     fixes: tuple[int, ...] = ()  # items that only the candidate gets right
     breaks: tuple[int, ...] = ()  # items that only the live version gets right
     metric: str = "accuracy"  # that the difference is about; micro_f1, strict_f1
+    cases: CaseChanges | None = None  # what it does to the regression cases; None where there are none
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,7 +81,12 @@ def latest(version: ModelVersion) -> Evaluation | None:
 
 
 def compare(candidate: ModelVersion, live: ModelVersion | None) -> Comparison:
-    """The verdict on the current hold-out labels, over the items that both versions have answered."""
+    """The verdict on the current hold-out labels, and which regression cases the candidate fixes and breaks."""
+    return replace(_on_holdout(candidate, live), cases=outcomes.changes(candidate, live))
+
+
+def _on_holdout(candidate: ModelVersion, live: ModelVersion | None) -> Comparison:
+    """Over the items that both versions have answered."""
     if live is None:
         return Comparison(
             "first", _("Nothing is live yet, so there is nothing to compare %(v)s with.") % {"v": candidate}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from apps.annotation.models import Prediction
 from apps.common.errors import DomainError
 from apps.content.models import Item, Split
+from apps.feedback.services import outcomes
 from apps.learning import queries
 from apps.learning.models import Repredict
 from apps.learning.services import prediction_copy
@@ -27,6 +28,7 @@ from workers.learning.types import SpanAnswer
 
 STALE_AFTER = timedelta(seconds=30)
 CANDIDATES = 3  # newest versions whose predictions of the hold-out are kept complete
+AT_ONCE = 3  # versions woken at a time because regression cases were added; the others' turn comes
 CHUNK = 8_192  # items predicted and stored in one transaction where vectors are there already
 SLOW_CHUNK = 512  # where each text goes through a network: every chunk is a heartbeat
 WAKE_EVERY = 30  # seconds between two messages for one job: the queue may be long
@@ -43,7 +45,7 @@ class Chunk:
 
 
 def want(version: ModelVersion, *, pool: bool) -> Repredict:
-    """Ask for predictions of the hold-out, or of everything. Asking again looks for content that came since."""
+    """Ask for predictions of the hold-out and the regression cases, or of everything. Asking again looks for content that came since."""
     row, _new = Repredict.objects.get_or_create(version=version)
     changes: dict[str, Any] = {"finished_at": None, "error": "", "heartbeat_at": None}
     if pool:
@@ -66,8 +68,12 @@ def claim(version_id: int) -> Repredict | None:
 
 
 def _wanted(job: Repredict) -> QuerySet[Item]:
+    """Everything, or what a version is judged by: the hold-out and the regression cases."""
     items = Item.objects.filter(project_id=job.version.project_id)
-    return items if job.wanted_pool else items.filter(split=Split.HOLDOUT)
+    if job.wanted_pool:
+        return items
+    held = items.filter(split=Split.HOLDOUT).order_by().values("pk")
+    return items.filter(pk__in=held.union(outcomes.asked_items(job.version.project_id)))
 
 
 def _held(job: Repredict) -> QuerySet[Repredict]:
@@ -132,12 +138,19 @@ def _want_again(project: Project) -> None:
     for version in registry.versions(project)[:CANDIDATES]:
         if version != live and _behind(version, pool=False):
             want(version, pool=False)
+    for version in outcomes.behind(project, among=_idle(project), limit=AT_ONCE):
+        want(version, pool=False)
+
+
+def _idle(project: Project) -> QuerySet[Repredict, Any]:
+    """Versions whose predictions are neither being made nor impossible."""
+    return Repredict.objects.filter(version__project=project, finished_at__isnull=False, error="").values("version")
 
 
 def _behind(version: ModelVersion, *, pool: bool) -> bool:
     """New items have higher ids than all that were predicted; both maxima are one step into an index."""
-    if not Repredict.objects.filter(version=version, finished_at__isnull=False, error="").exists():
-        return False  # still at it, or it cannot be done
+    if not _idle(version.project).filter(version=version).exists():
+        return False
     newest = Prediction.objects.filter(version=version).aggregate(top=Max("item_id"))["top"] or 0
     return queries.newest_item(version.project, pool=pool) > newest
 

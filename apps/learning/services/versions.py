@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
+from apps.feedback.services import outcomes
 from apps.learning.models import TrainingRun
-from apps.learning.services import evaluation, jobs, repredictions, runs
+from apps.learning.services import evaluation, gate, jobs, repredictions, runs
 from apps.learning.services.jobs import models_root
 from apps.projects.models import Project
 from apps.registry import queries as registry
@@ -104,48 +105,55 @@ def _link(source: str, target: str) -> str:
 @transaction.atomic
 def promote(project: Project, version: ModelVersion, *, by: User, why: str = "", seen: int | None = None) -> Deployment:
     """Let a version serve. The verdict it was decided on is stored beside who and why."""
-    verdict = evaluation.compare(version, registry.live_version(project))
-    if verdict.kind == "worse" and not why.strip():
+    serving = registry.serving(project)
+    verdict = evaluation.compare(version, serving.version if serving else None)
+    if not why.strip() and (objections := gate.objections(version, verdict)):
         raise InvalidInput(
-            _("%(sentence)s If it should go live all the same, say why.") % {"sentence": verdict.sentence}, field="why"
+            _("%(sentence)s If it should go live all the same, say why.") % {"sentence": " ".join(objections)},
+            field="why",
         )
-    return _predict_again(
-        registrar.deploy(
-            project,
-            version,
-            kind=Deployment.Kind.PROMOTE,
-            by=by,
-            why=why.strip(),
-            verdict=verdict.as_dict(),
-            seen=seen,
-        )
-    )
+    return _deployed(project, version, Deployment.Kind.PROMOTE, serving, verdict, by=by, why=why, seen=seen)
 
 
 @transaction.atomic
 def roll_back(
     project: Project, version: ModelVersion, *, by: User, why: str = "", seen: int | None = None
 ) -> Deployment:
-    """Let a version serve again that served before. Its artefact and predictions are still there."""
+    """Let a version serve again that served before. Its artefact and predictions are still there.
+
+    Always allowed: what it breaks is recorded, and its tickets come back.
+    """
     if not registry.has_served(version):
         raise DomainError(_("%(version)s was never live, so there is nothing to roll back to.") % {"version": version})
-    verdict = evaluation.compare(version, registry.live_version(project))
-    return _predict_again(
-        registrar.deploy(
-            project,
-            version,
-            kind=Deployment.Kind.ROLLBACK,
-            by=by,
-            why=why.strip(),
-            verdict=verdict.as_dict(),
-            seen=seen,
-        )
+    serving = registry.serving(project)
+    verdict = evaluation.compare(version, serving.version if serving else None)
+    return _deployed(project, version, Deployment.Kind.ROLLBACK, serving, verdict, by=by, why=why, seen=seen)
+
+
+def _deployed(
+    project: Project,
+    version: ModelVersion,
+    kind: Deployment.Kind,
+    serving: Deployment | None,
+    verdict: evaluation.Comparison,
+    *,
+    by: User,
+    why: str,
+    seen: int | None,
+) -> Deployment:
+    """What serves has its predictions of the whole pool kept up to date, and the tickets follow it."""
+    held_against = serving.sequence if serving else 0  # the verdict is about this one; another means: decide anew
+    deployment = registrar.deploy(
+        project,
+        version,
+        kind=kind,
+        by=by,
+        why=why.strip(),
+        verdict=verdict.as_dict(),
+        seen=held_against if seen is None else seen,
     )
-
-
-def _predict_again(deployment: Deployment) -> Deployment:
-    """Whatever serves has its predictions of the whole pool kept up to date."""
-    repredictions.want(deployment.version, pool=True)
+    repredictions.want(version, pool=True)
+    outcomes.after_deployment(deployment)
     return deployment
 
 
