@@ -263,6 +263,23 @@ if EMAIL_URL:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
     EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.scheme == "smtp+tls", _mail.scheme == "smtps"
 
+# --- outward ------------------------------------------------------------------------------------------
+OUTBOUND_ALLOW = env.names("OUTBOUND_ALLOW")  # hosts and networks that webhooks may reach though they are not public
+
+
+def _public_url() -> str:
+    """Where people reach the installation; mails and webhooks have no request to take it from."""
+    given = env.text("PUBLIC_URL").rstrip("/")
+    if given and not given.startswith(("https://", "http://")):
+        raise env.BadSetting("PUBLIC_URL must begin with https:// or http://.")
+    if given or CSRF_TRUSTED_ORIGINS:
+        return given or CSRF_TRUSTED_ORIGINS[0]
+    host = ALLOWED_HOSTS[0] if ALLOWED_HOSTS else "localhost"
+    return f"https://{host}" if PRODUCTION else f"http://{host}:8000"
+
+
+PUBLIC_URL = _public_url()
+
 # --- API ----------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
