@@ -1,4 +1,5 @@
 from apps.annotation.services.answers import Answer, Submitted, revise, submit, undo
+from apps.annotation.services.asking import ask
 from apps.annotation.services.handout import AHEAD, claim, renew, skip, sweep
 from apps.annotation.services.intake import take_in
 from apps.annotation.services.top import TopChoice, set_top
@@ -8,6 +9,7 @@ __all__ = [
     "Answer",
     "Submitted",
     "TopChoice",
+    "ask",
     "claim",
     "renew",
     "revise",

@@ -1,4 +1,7 @@
-"""What the head chose goes to the top of the queue, with hold-out tasks mixed in at the project's share."""
+"""What the head chose goes to the top of the queue, with hold-out tasks mixed in at the project's share.
+
+Ranks below zero are questions out of turn (asking.py): they are not the head's to move.
+"""
 
 import json
 from collections.abc import Sequence
@@ -23,12 +26,12 @@ class TopChoice:
 
 _OPEN_HOLDOUT = """
 SELECT item_id FROM annotation_task
-WHERE project_id = %(project)s AND state = 'open' AND split = 'holdout' ORDER BY rank LIMIT %(most)s
+WHERE project_id = %(project)s AND state = 'open' AND split = 'holdout' AND rank >= 0 ORDER BY rank LIMIT %(most)s
 """
 
 _OPEN_AMONG = """
 SELECT item_id FROM annotation_task
-WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND item_id = ANY(%(items)s)
+WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND rank >= 0 AND item_id = ANY(%(items)s)
 """
 
 # only open tasks move: what is on somebody's page keeps the suggestion it was shown with
@@ -38,9 +41,9 @@ WITH top AS (
                          %(suggestions)s::text[]) AS top (item_id, rank, reason, score, suggestion)
 ), moving AS (
     SELECT t.id FROM annotation_task t JOIN top ON top.item_id = t.item_id
-    WHERE t.project_id = %(project)s AND t.state = 'open'
+    WHERE t.project_id = %(project)s AND t.state = 'open' AND t.rank >= 0
     UNION
-    SELECT id FROM annotation_task WHERE project_id = %(project)s AND state = 'open' AND rank < %(top)s
+    SELECT id FROM annotation_task WHERE project_id = %(project)s AND state = 'open' AND rank >= 0 AND rank < %(top)s
 ), placed AS (
     SELECT t.id, top.item_id IS NOT NULL AS chosen, top.reason, top.score, top.suggestion::jsonb AS suggestion,
            coalesce(top.rank, CASE WHEN t.split = 'holdout' AND %(missing)s = 0 THEN %(last)s + t.item_id
@@ -52,7 +55,7 @@ SET rank = p.rank,
     reason = CASE WHEN t.split = 'holdout' THEN 'holdout' WHEN p.chosen THEN p.reason ELSE 'random' END,
     score = p.score,
     suggestion = CASE WHEN t.split = 'holdout' THEN NULL WHEN p.chosen THEN p.suggestion ELSE t.suggestion END
-FROM placed p WHERE t.id = p.id AND t.state = 'open'
+FROM placed p WHERE t.id = p.id AND t.state = 'open' AND t.rank >= 0
 RETURNING p.chosen
 """
 

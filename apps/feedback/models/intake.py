@@ -1,5 +1,3 @@
-import secrets
-
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -13,15 +11,10 @@ from apps.registry.models import ModelVersion
 from apps.serving.models import Served
 
 
-def new_salt() -> str:
-    return secrets.token_hex(16)
-
-
 class FeedbackPolicy(models.Model):
     """What a project does with feedback. No row means the defaults below."""
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    salt = models.CharField(max_length=32, default=new_salt)  # people are stored as HMAC(salt, their key)
     person_cap = models.PositiveSmallIntegerField(
         _("signals of one person that count in a day"), default=3, validators=[MinValueValidator(1)]
     )
@@ -101,6 +94,8 @@ class Signal(models.Model):
     source = models.CharField(max_length=60, blank=True)  # widget, api, demo, survey, or what the host says
     state = models.CharField(max_length=7, choices=State.choices, default=State.NEW)
     why_aside = models.CharField(max_length=200, blank=True)
+    vouched = models.BooleanField(db_default=False)  # somebody brought it back: it is not set aside a second time
+    counted = models.BooleanField(db_default=False)  # a complaint within its person's cap of that day: makes reach
     ticket = models.ForeignKey("feedback.Ticket", on_delete=models.SET_NULL, null=True, related_name="signals")
     occurred_at = models.DateTimeField(default=timezone.now)  # by the host's clock
     received_at = models.DateTimeField(default=timezone.now)

@@ -81,9 +81,13 @@ class TicketMove(models.Model):
     before = models.CharField(max_length=9, choices=Ticket.State.choices)
     after = models.CharField(max_length=9, choices=Ticket.State.choices)
     data = models.JSONField(default=dict)  # the fields as they were and as they became
+    bulk = models.UUIDField(null=True)  # moves made together, to be undone together
     undoes = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, related_name="undone_by")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["bulk"], condition=Q(bulk__isnull=False), name="move_bulk")]
 
 
 class SavedQueue(models.Model):
