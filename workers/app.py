@@ -36,6 +36,12 @@ app.conf.update(
         "resume-imports": {"task": "content.resume_imports", "schedule": 15.0},
         "encode": {"task": "learning.encode_due", "schedule": 2.0},
         "revive-runs": {"task": "learning.revive_runs", "schedule": 10.0},
+        "follow-promotions": {"task": "learning.follow_promotions", "schedule": 5.0},
+        "warm": {"task": "serving.warm", "schedule": 5.0},
+        "forget-served": {"task": "serving.forget", "schedule": 600.0},
+        "webhooks": {"task": "notices.deliver", "schedule": 5.0},
+        "mail": {"task": "notices.mail", "schedule": 30.0},
+        "forget-deliveries": {"task": "notices.forget", "schedule": 3600.0},
     },
 )
 for _entry in app.conf.beat_schedule.values():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from apps.learning.services import evaluation, holdout
-from apps.learning.services.repredictions import Flip
+from apps.learning.services.flips import Flip
 from apps.projects.models import Label
 from apps.registry.models import ModelVersion
 

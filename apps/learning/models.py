@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.content.models import Item
 from apps.projects.models import Label, Project
-from apps.registry.models import ModelVersion
+from apps.registry.models import Deployment, ModelVersion
 
 
 class Encoding(models.Model):
@@ -215,6 +215,15 @@ class Evaluation(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["version", "holdout_hash"], name="evaluation_once")]
+
+
+class FlipReview(models.Model):
+    """Items that are answered differently since a promotion, put to people: once for each deployment."""
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    flips = models.PositiveIntegerField(default=0)  # unlabelled pool items with another answer
+    items = models.JSONField(default=list)  # ids of those that people were asked about
+    at = models.DateTimeField(default=timezone.now)
 
 
 class Trainable(models.Model):

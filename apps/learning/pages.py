@@ -6,7 +6,7 @@ from typing import Any
 from apps.learning import answers, headlines, queries, reports
 from apps.learning.models import Evaluation, Repredict, TrainingRun
 from apps.learning.queries import LabelCount
-from apps.learning.services import evaluation, repredictions, stopping
+from apps.learning.services import evaluation, stopping
 from apps.learning.services.evaluation import Comparison
 from apps.projects.models import Label, Project
 from apps.registry import queries as registry
@@ -58,7 +58,7 @@ def train(project: Project) -> dict[str, Any]:
         "project": project,
         "live": live,
         "live_evaluation": evaluation.latest(live.version) if live else None,
-        "progress": _progress(live.version) if live else None,
+        "progress": progress(live.version) if live else None,
         "candidate": candidate,
         "candidate_evaluation": evaluation.latest(candidate) if candidate else None,
         "comparison": verdict,
@@ -106,7 +106,7 @@ def _candidate(project: Project, live: Deployment | None) -> ModelVersion | None
     return newest
 
 
-def _progress(version: ModelVersion) -> Repredict | None:
+def progress(version: ModelVersion) -> Repredict | None:
     job = queries.repredict_of(version)
     return job if job and (job.finished_at is None or job.error) else None
 
@@ -137,29 +137,3 @@ def comparison(candidate: ModelVersion, against: ModelVersion | None) -> dict[st
         "breaks": answers.judged(verdict.breaks[:LISTED], pair, names),
         "others": registry.versions(candidate.project).exclude(pk=candidate.pk)[:VERSIONS],
     }
-
-
-def flips(new: ModelVersion, old: ModelVersion, *, after: int, before: int | None, now: int | None) -> dict[str, Any]:
-    names = labels(new.project)
-    counts = repredictions.flip_counts(old, new)
-    found = repredictions.flips(old, new, after=after, before=before, now=now, limit=LISTED + 1)
-    return {
-        "project": new.project,
-        "version": new,
-        "against": old,
-        "total": sum(n for _before, _now, n in counts),
-        "pairs": [(names.get(a or 0), names.get(b or 0), n) for a, b, n in counts[:12]],
-        "rows": [answers.flipped(flip, old, new, names) for flip in found[:LISTED]],
-        "next": found[LISTED - 1].item if len(found) > LISTED else None,
-        "chosen": (names.get(before) if before else None, names.get(now) if now else None),
-        "progress": [job for job in (_progress(old), _progress(new)) if job],
-    }
-
-
-def flips_against(new: ModelVersion) -> ModelVersion | None:
-    """What served before this version last went live; for one that never did, what serves now."""
-    last = Deployment.objects.filter(version=new, previous__isnull=False).order_by("-sequence").first()
-    if last:
-        return last.previous
-    live = registry.live_version(new.project)
-    return live if live and live != new else None

@@ -60,3 +60,13 @@ def revive_runs() -> None:
     for version_id in repredictions.revive():
         repredict.delay(version_id)
     evaluation.evaluate_due()
+
+
+@shared_task(name="learning.follow_promotions")
+def follow_promotions() -> None:
+    from apps.feedback.services import outcomes
+    from apps.learning.services import flip_review
+
+    outcomes.settle_due()
+    for deployment_id in flip_review.due():
+        flip_review.send(deployment_id)

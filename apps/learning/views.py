@@ -12,7 +12,7 @@ from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.markdown import to_html
 from apps.common.wake import wake_on_commit
-from apps.learning import card, pages, version_pages
+from apps.learning import card, flip_pages, pages, version_pages
 from apps.learning.forms import DecisionForm, PairForm, RollbackForm
 from apps.learning.services import versions
 from apps.projects import access
@@ -127,7 +127,7 @@ def version_compare(request: UserRequest, slug: str, number: int) -> HttpRespons
     found, against = _version(project, number), _filters(request)["against"]
     other = _version(project, against) if against is not None else registry.live_version(project)
     if other == found:
-        other = pages.flips_against(found)
+        other = flip_pages.against(found)
     return render(request, "learning/compare.html", pages.comparison(found, other))
 
 
@@ -137,10 +137,10 @@ def version_compare(request: UserRequest, slug: str, number: int) -> HttpRespons
 def flips(request: UserRequest, slug: str, number: int) -> HttpResponse:
     project = _seen_by(request, slug)
     found, asked = _version(project, number), _filters(request)
-    other = _version(project, asked["against"]) if asked["against"] is not None else pages.flips_against(found)
+    other = _version(project, asked["against"]) if asked["against"] is not None else flip_pages.against(found)
     if other is None:
         raise Http404
-    context = pages.flips(found, other, after=asked["after"] or 0, before=asked["before"], now=asked["now"])
+    context = flip_pages.page(found, other, after=asked["after"] or 0, before=asked["before"], now=asked["now"])
     return render(request, "learning/_flips.html" if request.htmx else "learning/flips.html", context)
 
 

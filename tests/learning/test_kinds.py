@@ -12,7 +12,7 @@ from apps.annotation.models import Prediction, Resolution
 from apps.common.errors import DomainError
 from apps.learning import queries
 from apps.learning.models import Snapshot, SnapshotRow, Trainable, TrainingRun
-from apps.learning.services import evaluation, jobs, prediction_copy, repredictions, runs
+from apps.learning.services import evaluation, flips, jobs, prediction_copy, runs
 from apps.learning.services.wishes import Wish
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
@@ -284,12 +284,12 @@ def test_flips_of_several_labels_name_what_went_and_what_came(several: Project) 
     say(old, pool, [[0], [0, 1], [2], []])
     say(new, pool, [[0], [1], [2, 1], [0]])
     labels = [pk for pk, _name in old.label_order]
-    found = repredictions.flips(old, new, limit=9)
+    found = flips.flips(old, new, limit=9)
     assert [flip.item for flip in found] == [item.pk for item in pool[1:]]
     assert (found[0].value_before, found[0].value_now) == ({"labels": labels[:2]}, {"labels": [labels[1]]})
-    assert [f.item for f in repredictions.flips(old, new, limit=9, before=labels[0])] == [pool[1].pk]
-    assert [f.item for f in repredictions.flips(old, new, limit=9, now=labels[0])] == [pool[3].pk]
-    assert set(repredictions.flip_counts(old, new)) == {
+    assert [f.item for f in flips.flips(old, new, limit=9, before=labels[0])] == [pool[1].pk]
+    assert [f.item for f in flips.flips(old, new, limit=9, now=labels[0])] == [pool[3].pk]
+    assert set(flips.flip_counts(old, new)) == {
         (labels[0], None, 1),
         (None, labels[1], 1),
         (None, labels[0], 1),
@@ -304,9 +304,9 @@ def test_flips_of_spans_look_at_places_and_labels_not_at_scores(marked: Project)
     prediction_copy.store_spans(ids, old.pk, order, [answer((0, 2, 0)), answer((0, 2, 0)), answer((0, 2, 0))])
     surer = SpanAnswer((ScoredSpan(0, 2, 0, 0.5),), 0.9, 0.9, 9)
     prediction_copy.store_spans(ids, new.pk, order, [surer, answer((0, 3, 0)), answer((0, 2, 1))])
-    assert [flip.item for flip in repredictions.flips(old, new, limit=9)] == ids[1:]
-    assert [flip.item for flip in repredictions.flips(old, new, limit=9, now=order[1])] == ids[2:]
-    assert set(repredictions.flip_counts(old, new)) == {
+    assert [flip.item for flip in flips.flips(old, new, limit=9)] == ids[1:]
+    assert [flip.item for flip in flips.flips(old, new, limit=9, now=order[1])] == ids[2:]
+    assert set(flips.flip_counts(old, new)) == {
         *((order[0], None, 2), (None, order[0], 1), (None, order[1], 1)),
     }
 
@@ -316,8 +316,8 @@ def test_held_out_texts_are_never_among_the_flips(several: Project) -> None:
     old, new = version(several, 1), version(several, 2)
     say(old, held, [[0], [0]])
     say(new, held, [[1], [1]])
-    assert repredictions.flips(old, new, limit=9) == []
-    assert repredictions.flip_counts(old, new) == []
+    assert flips.flips(old, new, limit=9) == []
+    assert flips.flip_counts(old, new) == []
 
 
 def test_the_pages_of_items_show_every_label_and_every_marked_word(

@@ -12,7 +12,7 @@ from apps.annotation.models import Prediction, Resolution
 from apps.content import services as content
 from apps.learning import runs as bridge
 from apps.learning.models import Evaluation, SearchTrial, TrainingRun
-from apps.learning.services import evaluation, repredictions, runs, versions
+from apps.learning.services import evaluation, flips, runs, versions
 from apps.learning.services.wishes import Wish
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
@@ -111,8 +111,8 @@ def test_several_labels_from_the_import_to_the_flips(project: Project, alice: Us
     assert second.snapshot_hash != first.snapshot_hash
     assert evaluation.compare(second, first).kind == "worse"
     promoted(project, second, alice)
-    assert repredictions.flips(first, second, limit=5, before=gone)
-    assert (gone, None) in {pair[:2] for pair in repredictions.flip_counts(first, second)}
+    assert flips.flips(first, second, limit=5, before=gone)
+    assert (gone, None) in {pair[:2] for pair in flips.flip_counts(first, second)}
 
 
 @pytest.mark.slow
@@ -142,8 +142,8 @@ def test_spans_from_the_import_to_the_flips(project: Project, alice: User, tiny:
     verdict = evaluation.compare(second, first)
     assert (verdict.kind, verdict.metric) == ("worse", "strict_f1")
     promoted(project, second, alice)
-    assert repredictions.flips(first, second, limit=5, before=day)
-    assert (day, None) in {pair[:2] for pair in repredictions.flip_counts(first, second)}
+    assert flips.flips(first, second, limit=5, before=day)
+    assert (day, None) in {pair[:2] for pair in flips.flip_counts(first, second)}
     run = TrainingRun.objects.get(version=first)
     assert run.config["method"] == "full"
     assert [point["dev_metric"] for point in run.curve if "dev" in point][-1:] == ["span_f1"]

@@ -7,7 +7,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.content.models import Item
 from apps.learning.models import TrainingRun
-from apps.learning.services import evaluation, repredictions, versions
+from apps.learning.services import evaluation, flips, versions
 from apps.projects.models import Label, Project
 from apps.registry import queries as registry
 from apps.registry.models import Deployment, ModelVersion
@@ -258,7 +258,7 @@ def test_flips_show_both_labels_side_by_side_and_no_holdout(
     assert "pool text 1<" in page
     assert "pool text 2<" not in page
     assert page.count('<li class="beside">') == 50
-    more = repredictions.flips(pair[0], pair[1], limit=50)[-1].item
+    more = flips.flips(pair[0], pair[1], limit=50)[-1].item
     piece = client.get(at("flips", 2), {"after": more}, headers=HTMX).content.decode()
     assert piece.count('<li class="beside">') == 10
     none = client.get(at("flips", 2), {"before": labels[2].pk}).content.decode()

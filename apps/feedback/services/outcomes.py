@@ -196,6 +196,14 @@ def settle(project: Project, version: ModelVersion) -> Settled:
     return found
 
 
+def settle_due() -> None:
+    """What came after a promotion: answers of what serves that were not there yet, and cases born since."""
+    followed = RegressionCase.objects.filter(retired_at=None, ticket__state__in=(*MENDED, State.FIXED))
+    for project in Project.objects.filter(archived_at=None, pk__in=followed.values("project_id")):
+        if version := registry.live_version(project):
+            settle(project, version)
+
+
 def _by_ticket(project: Project, version: ModelVersion) -> list[tuple[Ticket, list[CaseResult]]]:
     followed = live_cases(project).filter(ticket__state__in=(*MENDED, State.FIXED))
     cases = list(followed.select_related("ticket__assignee", "ticket__project").order_by("ticket_id", "pk"))
@@ -208,7 +216,7 @@ def _by_ticket(project: Project, version: ModelVersion) -> list[tuple[Ticket, li
 
 def _moved(ticket: Ticket, version: ModelVersion, event: str) -> list[TicketMove]:
     """A ticket that somebody moved in the meantime stays where they put it; the next look decides anew."""
-    from apps.feedback.services import tickets
+    from apps.feedback.services import moving, tickets
 
     try:
         with transaction.atomic():
@@ -216,7 +224,7 @@ def _moved(ticket: Ticket, version: ModelVersion, event: str) -> list[TicketMove
     except DomainError as error:
         log.info("ticket %s stays where it is: %s", ticket.pk, error)
         return []
-    payload = {"ticket": ticket.number, "version": version.number, "reach": ticket.reach}
+    payload = moving.payload(ticket, move) | {"version": version.number}
     publish(ticket.project, event, payload, key=f"{event}:{move.pk}")
     return [move]
 
