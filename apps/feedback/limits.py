@@ -78,6 +78,11 @@ def admit(key: IntakeKey, address: str, n: int) -> None:
     for limit in limits:
         if n > limit.most:
             raise InvalidInput(_("At most %(n)d events at once with this key.") % {"n": limit.most}, field="events")
+    take(limits, n)
+
+
+def take(limits: list[Limit], n: int = 1) -> None:
+    """The same for windows of somebody else's making: TooMany, and none taken, where one of them is full."""
     wait = _take(limits, n)
     if wait is not None:
         raise TooMany(wait)
