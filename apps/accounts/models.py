@@ -64,6 +64,7 @@ class ApiToken(models.Model):
         READ = "read", _("Read")
         ANNOTATE = "annotate", _("Claim and submit")
         IMPORT = "import", _("Import content")
+        PREDICT = "predict", _("Ask the model")
         MANAGE = "manage", _("Everything its owner may do")
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")

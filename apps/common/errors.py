@@ -14,6 +14,7 @@ class DomainError(Exception):
 
     status = 409
     field = ""
+    retry_after = 0  # seconds, where asking again later may succeed
 
 
 class InvalidInput(DomainError):
@@ -24,6 +25,10 @@ class InvalidInput(DomainError):
     def __init__(self, sentence: str, *, field: str = "") -> None:
         super().__init__(sentence)
         self.field = field
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    return {"Retry-After": str(error.retry_after)} if error.retry_after else {}
 
 
 def _body(error: DomainError) -> dict[str, Any]:
@@ -44,7 +49,7 @@ class DomainErrorMiddleware:
         if not isinstance(exception, DomainError):
             return None
         if "application/json" in request.headers.get("Accept", ""):
-            return JsonResponse(_body(exception), status=exception.status)
+            return JsonResponse(_body(exception), status=exception.status, headers=_headers(exception))
         template = "_refusal.html" if request.headers.get("HX-Request") else "refusal.html"
         response = render(request, template, {"sentence": str(exception)}, status=exception.status)
         if request.headers.get("HX-Request"):
@@ -55,5 +60,5 @@ class DomainErrorMiddleware:
 
 def api_exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(exception, DomainError):
-        return Response(_body(exception), status=exception.status)
+        return Response(_body(exception), status=exception.status, headers=_headers(exception))
     return exception_handler(exception, context)

@@ -49,6 +49,10 @@ class Home:
         for name in names:
             (self.run / name).unlink(missing_ok=True)
 
+    def secret_key(self) -> str:
+        path = self.folder / "secret-key"
+        return path.read_text().strip() if path.exists() else ""
+
     def make_secret_key(self) -> bool:
         """A key of this installation's own on its first start; never a default one."""
         path = self.folder / "secret-key"

@@ -307,6 +307,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# --- serving ------------------------------------------------------------------------------------------
+SERVE_URL_GIVEN = bool(env.text("SERVE_URL"))  # the inference process runs elsewhere
+SERVE_URL = env.text("SERVE_URL") or _url_of_running("serve")
+
 # --- learning -----------------------------------------------------------------------------------------
 DEVICE = env.text("DEVICE", "auto")  # auto, cpu, cuda, cuda:1 …
 DEFAULT_ENCODER = env.text("DEFAULT_ENCODER", "minilm-l6")

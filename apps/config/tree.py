@@ -17,11 +17,12 @@ from apps.config.embedded import Postgres, Valkey, free_port
 from apps.config.home import Home
 from apps.config.supervise import Server, Service, Tree, say
 from workers import gpu
+from workers.serve import wire
 
-ROLES = ("web", "default", "gpu", "beat")
+ROLES = ("web", "default", "gpu", "serve", "beat")
 # waves of ending: nothing new comes in, then the work in hand is finished
 WAVE_IN, WAVE_WORK = 0, 1
-NOTES = ("database.url", "broker.url", "web.url", "pid")
+NOTES = ("database.url", "broker.url", "serve.url", "web.url", "pid")
 
 
 class Refused(Exception):
@@ -40,6 +41,10 @@ class Options:
     embed_database: bool
     embed_broker: bool
     make_key: bool
+    secret: str  # empty until the first start has made one
+    device: str = "auto"
+    serve_host: str = "127.0.0.1"
+    serve_port: int = 0
 
 
 def _python(*arguments: str) -> list[str]:
@@ -70,7 +75,17 @@ def services(options: Options) -> list[Service]:
             chosen = ["--gpu", number] if number else []
             command = _python("-m", "workers.gpu", *chosen)
             made.append(Service(f"gpu{number}", command, env=soon, nice=5, wave=WAVE_WORK))
+    if "serve" in options.roles:
+        # asked by the web, so it ends after it
+        made.append(Service("serve", _serve(options), env={wire.KEY: wire.key(options.secret)}, wave=WAVE_WORK))
     return made
+
+
+def _serve(options: Options) -> list[str]:
+    return _python(
+        *("-m", "workers.serve", "--host", options.serve_host, "--port", str(options.serve_port)),
+        *("--home", str(options.home), "--device", options.device),
+    )
 
 
 def web_command(options: Options) -> list[str]:
@@ -137,6 +152,7 @@ def run(options: Options, when_up: Callable[[Tree, str], None] = lambda tree, ur
         options = replace(options, port=free_or_refuse(options.host, options.port))
     if options.make_key and home.make_secret_key():
         say("up", f"made a secret key for this installation: {options.home / 'secret-key'}")
+    options = _with_serving(options, home)
     servers: list[Server] = []
     if options.embed_database:
         servers.append(Postgres(options.home))
@@ -155,6 +171,16 @@ def run(options: Options, when_up: Callable[[Tree, str], None] = lambda tree, ur
         os.close(lock)
 
 
+def _with_serving(options: Options, home: Home) -> Options:
+    """The inference process keeps its port for as long as the tree stands, whatever happens to it."""
+    options = replace(options, secret=options.secret or home.secret_key())
+    if "serve" not in options.roles:
+        return options
+    if options.whole:
+        return replace(options, serve_port=free_port())
+    return replace(options, serve_host=options.host, serve_port=free_or_refuse(options.host, options.port))
+
+
 def _lock_name(options: Options) -> str:
     """The data folder may be shared by machines; each may run a part, but beat runs once in all."""
     if options.whole:
@@ -167,6 +193,8 @@ def _run(options: Options, home: Home, tree: Tree, when_up: Callable[[Tree, str]
     if options.whole:
         home.forget(*NOTES)  # of a tree that was killed
         home.note("pid", str(os.getpid()))
+        if "serve" in options.roles:
+            home.note("serve.url", f"http://{options.serve_host}:{options.serve_port}")
     tree.start_servers()
     for server in tree.servers:
         home.note("database.url" if isinstance(server, Postgres) else "broker.url", server.url)

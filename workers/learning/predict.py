@@ -1,6 +1,7 @@
 """Open a published artefact of any kind and let it read texts."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,31 @@ AnyHead = heads.Head | heads.MultiHead | heads.TextHead
 
 
 class Predictor:
-    """Nothing is loaded before every file of the folder has the digest that its manifest names."""
+    """Nothing is loaded before every file of the folder has the digest that its manifest names.
 
-    def __init__(self, path: Path | str, *, device: str = "auto", threads: int | None = None) -> None:
+    `open_encoder` lets several heads share one encoder.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        open_encoder: Callable[[str], encoders.Encoder] | None = None,
+    ) -> None:
         folder = Path(path)
         self.manifest: Manifest = checkpoint.verify(folder)
         self._head: AnyHead | None = None
         self._reader: Classifier | Graph | None = None
         self._members: list[Predictor] = []
         self._encoder: encoders.Encoder | None = None
-        self._device, self._threads = device, threads
+        self._device, self._threads, self._open_encoder = device, threads, open_encoder
         if self.manifest.kind == "ensemble":
             names = [member["folder"] for member in json.loads((folder / MEMBERS).read_text(encoding="utf-8"))]
-            self._members = [Predictor(folder / name, device=device, threads=threads) for name in names]
+            self._members = [
+                Predictor(folder / name, device=device, threads=threads, open_encoder=open_encoder) for name in names
+            ]
         elif self.manifest.kind == "onnx":
             self._reader = Graph.open(folder, ONNX, threads=threads)
         elif self.manifest.kind == "head":
@@ -105,7 +118,10 @@ class Predictor:
 
     def _encode(self, texts: list[str], on_progress: Progress | None) -> NDArray[np.float32]:
         if self._encoder is None:
-            self._encoder = encoders.load(self.manifest.encoder, device=self._device, threads=self._threads)
+            if self._open_encoder is not None:
+                self._encoder = self._open_encoder(self.manifest.encoder)
+            else:
+                self._encoder = encoders.load(self.manifest.encoder, device=self._device, threads=self._threads)
         return self._encoder.encode(texts, on_progress=on_progress)
 
     def _check_encoder(self) -> None:

@@ -41,10 +41,12 @@ class Command(BaseCommand):
 def chosen(options: dict[str, Any]) -> tree.Options:
     only: str | None = options["only"]
     roles: tuple[str, ...] = (only,) if only else tree.ROLES
+    if settings.SERVE_URL_GIVEN and not only:
+        roles = tuple(role for role in roles if role != "serve")  # it runs elsewhere
     if options["no_worker"]:
         roles = ("web",)
     outside_database, outside_broker = bool(env.secret("DATABASE_URL")), bool(env.secret("BROKER_URL"))
-    if only and not settings.SERVERS_KNOWN:
+    if only and only != "serve" and not settings.SERVERS_KNOWN:
         raise tree.Refused("--only needs DATABASE_URL and BROKER_URL: a part alone must know what to join.")
     if only and not settings.SECRET_KEY_KNOWN:
         raise tree.Refused("--only needs SECRET_KEY: all parts must share one.")
@@ -59,4 +61,6 @@ def chosen(options: dict[str, Any]) -> tree.Options:
         embed_database=not outside_database and only is None,
         embed_broker=not outside_broker and only is None,
         make_key=not settings.SECRET_KEY_KNOWN,
+        secret=settings.SECRET_KEY if settings.SECRET_KEY_KNOWN else "",
+        device=settings.DEVICE,
     )

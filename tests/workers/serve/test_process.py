@@ -1,0 +1,192 @@
+"""The real process, asked through its client."""
+
+import http.client
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.workers.serve.processes import NGRAMS, Serving, head, serving
+from workers.learning import encoders
+from workers.serve.client import Busy, Down, Refused
+from workers.serve.wire import Rows
+
+# a thread that ends leaves its connection to the garbage collector
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def running(home: Path) -> Iterator[Serving]:
+    with serving(home, "--patience", "1.5") as process:
+        yield process
+
+
+def matrix(rows: Rows) -> np.ndarray:
+    return np.frombuffer(rows.raw, dtype="<f4").reshape(rows.shape)
+
+
+def test_it_answers_with_probabilities_in_the_order_of_the_texts(running: Serving, home: Path) -> None:
+    name = head(home / "models", "1/1", says=2)
+    found = running.client().predict([name], ["one", "two", "three"])
+    assert found.told == {"model": 0, "task": "single"}
+    assert matrix(found).argmax(axis=1).tolist() == [2, 2, 2]
+    np.testing.assert_allclose(matrix(found).sum(axis=1), 1, atol=1e-5)
+
+
+def test_vectors_are_those_of_the_encoder(running: Serving) -> None:
+    texts = ["a card", "another card", ""]
+    found = running.client().embed(NGRAMS, texts)
+    assert found.told["digest"] == encoders.digest(NGRAMS)
+    np.testing.assert_allclose(matrix(found), encoders.load(NGRAMS).encode(texts), atol=1e-6)
+
+
+def test_who_has_no_key_learns_nothing(running: Serving) -> None:
+    with pytest.raises(Down, match="401"):
+        running.client("another secret").health()
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+    connection.request("GET", "/health")
+    assert connection.getresponse().status == 401
+
+
+def test_what_it_cannot_open_is_said_in_words(running: Serving, home: Path) -> None:
+    path, digest = head(home / "models", "1/2")
+    for names, words in (
+        ([("1/99", "0" * 64)], "There is no model"),
+        ([(path, "f" * 64)], "holds another model"),
+        ([("../secret", digest)], "below the folder"),
+    ):
+        with pytest.raises(Refused, match=words):
+            running.client().predict(names, ["text"])
+    with pytest.raises(Refused, match="unknown-encoder"):
+        running.client().embed("/unknown-encoder", ["text"])
+
+
+def test_nonsense_is_refused_and_the_process_lives(running: Serving) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+    key = {"Authorization": running.client()._headers["Authorization"]}
+    for body in (b"{", b"[]", b'{"models": [], "texts": []}', b'{"models": [["a", "b"]], "texts": [1]}'):
+        connection.request("POST", "/predict", body, key)
+        answer = connection.getresponse()
+        assert (answer.status, b"cannot be read" in answer.read()) == (400, True)
+    running.client().health()
+
+
+def test_a_new_version_is_loaded_while_the_previous_one_answers(running: Serving, home: Path) -> None:
+    old, new = head(home / "models", "2/1", says=0), head(home / "models", "2/2", says=1)
+    running.client().predict([old], ["text"])
+    said = {running.client().predict([new, old], ["text"]).told["model"]}
+    running.wait_for(new)
+    found = running.client().predict([new, old], ["text"])
+    assert said <= {0, 1}
+    assert found.told["model"] == 0
+    assert matrix(found).argmax() == 1
+
+
+def test_a_new_version_that_cannot_be_opened_leaves_the_previous_one_serving(running: Serving, home: Path) -> None:
+    old, gone = head(home / "models", "3/1"), ("3/2", "0" * 64)
+    for _ in range(3):
+        assert running.client().predict([gone, old], ["text"]).told["model"] == 1
+        time.sleep(0.1)
+    assert [one[0] for one in running.client().health()["failed"]].count("3/2") == 1
+
+
+def test_concurrent_requests_share_batches(running: Serving, home: Path) -> None:
+    name = head(home / "models", "4/1", encoder=encoders.DEFAULT, says=1)
+    client = running.client()
+    client.predict([name], ["warm"])
+    before = client.health()
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda n: client.predict([name], [f"question {n}"]), range(96)))
+    after = client.health()
+    assert all(matrix(one).argmax() == 1 for one in found)
+    assert after["requests"] - before["requests"] == 96
+    assert after["batches"] - before["batches"] <= 60
+
+
+def test_no_request_fails_while_versions_are_promoted_under_load(running: Serving, home: Path) -> None:
+    names = [head(home / "models", f"5/{n}", says=n % 3) for n in range(9)]
+    live, over, wrong, counted = [0], threading.Event(), [], [0]
+    client = running.client()
+    client.predict([names[0]], ["warm"])
+
+    def ask() -> None:
+        while not over.is_set():
+            now = live[0]
+            pair = [names[now], names[now - 1]] if now else [names[0]]
+            try:
+                found = client.predict(pair, ["text", "other"])
+                answered = names.index(pair[found.told["model"]])
+                if matrix(found).argmax(axis=1).tolist() != [answered % 3] * 2:
+                    wrong.append("the wrong version's answer")
+                counted[0] += 1
+            except Exception as error:  # noqa: BLE001 - every kind is one too many
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for n in range(1, 9):
+        time.sleep(0.3)
+        live[0] = n
+    time.sleep(0.3)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert counted[0] > 100
+    assert len(running.loaded()) <= 6  # the oldest were given up
+
+
+def test_too_much_at_once_is_refused_with_a_time_and_nothing_else_suffers(running: Serving, home: Path) -> None:
+    name = head(home / "models", "6/1", encoder=encoders.DEFAULT)
+    client = running.client()
+    client.predict([name], ["warm"] * 40)
+
+    def ask(_n: int) -> str:
+        try:
+            return str(client.predict([name], ["a rather long question about a card " * 6] * 40).shape)
+        except Busy as busy:
+            return "busy" if 1 <= busy.retry_after <= 30 else "busy without a time"
+
+    with ThreadPoolExecutor(24) as pool:
+        said = list(pool.map(ask, range(48)))
+    assert set(said) == {"busy", "(40, 3)"}
+    assert client.predict([name], ["afterwards"]).shape == (1, 3)
+
+
+def test_killed_it_is_down_and_warm_after_its_restart_and_asked_to_end_it_finishes_what_is_in_hand(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as process:
+        name = head(tmp_path / "models", "1/1", encoder=encoders.DEFAULT)
+        client = process.client()
+        client.predict([name], ["text"])
+        remembered = tmp_path / "run" / "serve.loaded"
+        deadline = time.monotonic() + 20
+        while not remembered.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.stop(signal.SIGKILL)
+        with pytest.raises(Down):
+            client.predict([name], ["text"])
+        process.start()
+        process.wait_for(name)  # nobody asked for it
+        assert client.predict([name], ["text"]).told["model"] == 0
+        with ThreadPoolExecutor(2) as pool:
+            asked = pool.submit(client.predict, [name], ["a rather long question about a card " * 8] * 150)
+            time.sleep(0.3)
+            assert not asked.done()
+            assert process.stop() == 0
+            assert asked.result(5).shape == (150, 3)
+        with pytest.raises(Down):
+            client.health()
