@@ -12,6 +12,7 @@ from apps.accounts.models import ApiToken, User
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
 from apps.learning.models import TrainingRun
+from apps.notices.models import Delivery, Notice, Webhook
 from apps.projects.models import Membership, Project, Role
 from apps.projects.services import invitations
 from apps.registry.models import Deployment, ModelVersion
@@ -41,6 +42,9 @@ class Objects:
             "flips": self._number,
             "api_promote": self._number,
             "api_rollback": self._number,
+            "notice": lambda user: {"pk": self.notice(user).pk},
+            "webhook": lambda user: {"pk": self.delivery.webhook_id, "delivery": self.delivery.pk},
+            "api_webhook": lambda user: {"pk": self.delivery.webhook_id, "delivery": self.delivery.pk},
             "account_reset_password_from_key": lambda user: {"uidb36": "1", "key": "bad-key"},
         }
 
@@ -73,6 +77,16 @@ class Objects:
             user=owner, name="walk", defaults={"prefix": "x", "digest": f"walk-{owner.pk}", "scopes": ["read"]}
         )
         return made
+
+    def notice(self, user: User | None) -> Notice:
+        owner = user or User.objects.first()
+        assert owner
+        return Notice.objects.get_or_create(user=owner, key="walk", defaults={"kind": "walk", "title": "Walk"})[0]
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        webhook = Webhook.objects.create(project=self.project, url="https://example.org/", events=["alarm.raised"])
+        return Delivery.objects.create(webhook=webhook, event="test", about="a", key="a", payload={}, state="done")
 
     @cached_property
     def job(self) -> ImportJob:

@@ -14,6 +14,7 @@ from apps.accounts.keymap import keymap_of
 from apps.accounts.models import User
 from apps.annotation.models import Task
 from apps.learning.models import TrainingRun
+from apps.notices import queries as notices
 from apps.projects import access
 from apps.projects.access import Capability
 from apps.projects.models import Project, Role
@@ -39,6 +40,7 @@ class Place:
 class Frame:
     theme: str = User.Theme.SYSTEM
     density: str = User.Density.COMFORTABLE
+    unread: str = ""  # notices, for the bell
     project: Project | None = None
     role: Role | None = None
     can: dict[str, bool] = field(default_factory=dict)
@@ -120,7 +122,7 @@ def _frame(request: HttpRequest) -> Frame:
     user = getattr(request, "user", AnonymousUser())
     if not isinstance(user, User):
         return Frame(script={"words": _words()})
-    made = Frame(theme=user.theme, density=user.density)
+    made = Frame(theme=user.theme, density=user.density, unread=_unread(user))
     match = request.resolver_match
     slug = match.kwargs.get("slug") if match else None
     if slug:
@@ -140,6 +142,7 @@ def _frame(request: HttpRequest) -> Frame:
         "places": [{"name": place.name, "url": place.url} for place in made.rail]
         + [
             {"name": _("All projects"), "url": reverse("home")},
+            {"name": _("Notices"), "url": reverse("notices")},
             {"name": _("Preferences"), "url": reverse("preferences")},
         ],
         "words": _words(),
@@ -187,6 +190,11 @@ def _count(name: str, project: Project) -> tuple[str, str]:
     if name == "train":
         return _capped(TrainingRun.objects.filter(project=project, state__in=TrainingRun.LIVE).count()), _("running")
     return "", ""
+
+
+def _unread(user: User) -> str:
+    number = notices.unread(user)
+    return f"{notices.MOST_UNREAD}+" if number > notices.MOST_UNREAD else str(number or "")
 
 
 def _capped(number: int) -> str:
