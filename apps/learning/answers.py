@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.feedback.services.outcomes import CaseResult
 from apps.learning.services import evaluation, holdout
 from apps.learning.services.flips import Flip
 from apps.projects.models import Label
@@ -33,6 +34,8 @@ class Row:
     text: str
     truth: list[Chip]
     said: list[Said]
+    tickets: Sequence[int] = ()  # numbers of those that are about it
+    pinned: bool = True  # of a regression case: it counts at the gate
 
 
 Labels = Mapping[int, Label]
@@ -66,14 +69,30 @@ def judged(items: Sequence[int], versions: Sequence[ModelVersion], labels: Label
     ]
 
 
-def flipped(flip: Flip, old: ModelVersion, new: ModelVersion, labels: Labels) -> Row:
+def tried(pairs: Sequence[tuple[ModelVersion, CaseResult]], labels: Labels) -> Row:
+    """One regression case with what versions said to it; one that was not asked yet is left out."""
+    case = pairs[0][1].case
+    text = case.item.text
+    return Row(
+        case.item_id,
+        text,
+        chips(case.label_id or case.value, labels, text),
+        [Said(who, chips(row.said, labels, text), row.confidence or 0.0) for who, row in pairs if row.known],
+        [case.ticket.number] if case.ticket else [],
+        case.pinned,
+    )
+
+
+def flipped(
+    flip: Flip, old: ModelVersion, new: ModelVersion, labels: Labels, tickets: Mapping[int, Sequence[int]] | None = None
+) -> Row:
     before = flip.before if flip.value_before is None else flip.value_before
     now = flip.now if flip.value_now is None else flip.value_now
     said = [
         Said(old, chips(before, labels, flip.text), flip.confidence_before),
         Said(new, chips(now, labels, flip.text), flip.confidence_now),
     ]
-    return Row(flip.item, flip.text, [], said)
+    return Row(flip.item, flip.text, [], said, (tickets or {}).get(flip.item, ()))
 
 
 def wrong_about(version: ModelVersion, label: int) -> list[int]:

@@ -137,6 +137,19 @@ def _kin_body(version: ModelVersion) -> dict[str, Any]:
     }
 
 
+class CasesOutput(serializers.Serializer[Any]):
+    """Ids of regression cases, by what the version does to them against the other."""
+
+    fixed = serializers.ListField(child=serializers.IntegerField())
+    broken = serializers.ListField(child=serializers.IntegerField())
+    failing = serializers.ListField(child=serializers.IntegerField(), help_text="Both get them wrong.")
+    passing = serializers.ListField(child=serializers.IntegerField(), help_text="Both get them right.")
+    unasked = serializers.ListField(child=serializers.IntegerField(), help_text="Not put to both versions yet.")
+    pinned_broken = serializers.IntegerField()
+    pinned_unasked = serializers.IntegerField()
+    allowed = serializers.IntegerField(help_text="Pinned cases that a version may break; more need a reason.")
+
+
 class CompareApi(APIView):
     """A version against the live one, or against another, on the same labelled hold-out items."""
 
@@ -156,6 +169,7 @@ class CompareApi(APIView):
         fixes = serializers.ListField(child=serializers.IntegerField())
         breaks = serializers.ListField(child=serializers.IntegerField())
         metric = serializers.CharField(help_text="What the difference is about: accuracy, micro_f1 or strict_f1.")
+        cases = CasesOutput(allow_null=True, help_text="Null where the project has no regression case.")
 
     @extend_schema(operation_id="versions_compare", parameters=[Query], responses=Output)
     def get(self, request: Request, slug: str, number: int) -> Response:
@@ -189,7 +203,7 @@ class DeploymentOutput(serializers.Serializer[Any]):
 
 
 class PromoteApi(APIView):
-    """Let a version serve. A worse one needs a reason."""
+    """Let a version serve. A worse one, or one that breaks too many regression cases, needs a reason."""
 
     scopes = {"POST": "manage"}
 

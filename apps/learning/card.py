@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.feedback.services import outcomes
 from apps.learning import families, headlines, options, queries, reports
 from apps.learning.models import Evaluation, Snapshot
 from apps.learning.services import evaluation, versions
@@ -16,7 +17,7 @@ from apps.registry import queries as registry
 from apps.registry.models import ModelVersion
 
 FEW_HELD, FEW_EXAMPLES, WEAK = 400, 10, 0.5  # below: an interval too wide, a label hardly taught, a label hardly known
-LISTED = 12
+LISTED, QUOTED = 12, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Card:
     counts: list[tuple[str, int]]  # label, examples; fewest first
     measured: Evaluation | None
     deployed: bool
+    cases: outcomes.Standing | None  # on the regression cases of today; None where there are none
 
     @property
     def title(self) -> str:
@@ -42,6 +44,7 @@ def card(version: ModelVersion) -> Card:
         counts=queries.snapshot_counts(snapshot.pk) if snapshot else [],
         measured=evaluation.latest(version),
         deployed=registry.has_served(version),
+        cases=outcomes.standing(version),
     )
 
 
@@ -60,8 +63,15 @@ def facts(found: Card) -> dict[str, Any]:
             "left_out": version.config.get("left_out", []),
         },
         "evaluation": {"n": measured.n, "at": measured.at.isoformat()} | measured.metrics if measured else None,
+        "regression_cases": _case_facts(found.cases),
         "limits": limits(found),
     }
+
+
+def _case_facts(found: outcomes.Standing | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {"passed": found.passed, "failed": [case.pk for case in found.failed], "not_asked": found.unasked}
 
 
 def limits(found: Card) -> list[str]:
@@ -75,6 +85,8 @@ def limits(found: Card) -> list[str]:
         said.append(
             _("Hardly taught, with fewer than %(n)d examples: %(names)s.") % {"n": FEW_EXAMPLES, "names": _some(few)}
         )
+    if found.cases and found.cases.failed:
+        said.append(_failed_cases(found.cases))
     if measured is None:
         return [*said, _("It was not measured: no held-out item is labelled yet.")]
     if measured.n < FEW_HELD:
@@ -95,6 +107,16 @@ def limits(found: Card) -> list[str]:
             said.append(_("Weaker where %(field)s is: %(values)s.") % {"field": field, "values": _some(weaker)})
     said.append(_too_sure(measured))
     return [sentence for sentence in said if sentence]
+
+
+def _failed_cases(found: outcomes.Standing) -> str:
+    sentence = ngettext(
+        "Gets %(n)d of %(all)d regression cases wrong: %(texts)s.",
+        "Gets %(n)d of %(all)d regression cases wrong: %(texts)s.",
+        len(found.failed),
+    )
+    texts = [f"“{' '.join(case.item.text.split())[:QUOTED]}”" for case in found.failed]
+    return sentence % {"n": len(found.failed), "all": found.total, "texts": _some(texts)}
 
 
 def _too_sure(measured: Evaluation) -> str:
@@ -172,6 +194,23 @@ def _data(found: Card) -> str:
 
 
 def _quality(found: Card) -> list[str]:
+    return [*_figures(found), *_cases(found)]
+
+
+def _cases(found: Card) -> list[str]:
+    standing = found.cases
+    if standing is None:
+        return []
+    rows = [
+        (_("right"), str(standing.passed)),
+        (_("wrong"), str(len(standing.failed))),
+        (_("not asked yet"), str(standing.unasked)),
+    ]
+    intro = _("Texts that users complained about, with the answer that people gave.")
+    return [_headed(3, _("Regression cases")), intro, _table([_("Answer"), _("Cases")], rows)]
+
+
+def _figures(found: Card) -> list[str]:
     measured = found.measured
     if measured is None:
         return [_("Not measured yet.")]

@@ -180,7 +180,7 @@ class DecisionForm(forms.Form):
         required=False,
         max_length=500,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text=_("Kept in the history. Needed when the verdict is “worse”."),
+        help_text=_("Kept in the history. Needed when the figures or the regression cases speak against it."),
     )
     seen = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from apps.learning import answers, headlines, queries, reports
+from apps.feedback.services import outcomes
+from apps.feedback.services.outcomes import CaseChanges
+from apps.learning import answers, case_pages, headlines, queries, reports
 from apps.learning.models import Evaluation, Repredict, TrainingRun
 from apps.learning.queries import LabelCount
 from apps.learning.services import evaluation, stopping
@@ -69,6 +71,7 @@ def train(project: Project) -> dict[str, Any]:
         "metric_name": headlines.NAMES[headlines.OF_TASK[project.task_kind]],
         "deployments": list(registry.deployments(project)[:HISTORY]),
         "roll_back_to": live.previous if live else None,
+        "going_back": _going_back(live),
         "seen": live.sequence if live else 0,
         **runs(project),
     }
@@ -106,6 +109,11 @@ def _candidate(project: Project, live: Deployment | None) -> ModelVersion | None
     return newest
 
 
+def _going_back(live: Deployment | None) -> CaseChanges | None:
+    """What rolling back would do to the regression cases."""
+    return outcomes.changes(live.previous, live.version) if live and live.previous else None
+
+
 def progress(version: ModelVersion) -> Repredict | None:
     job = queries.repredict_of(version)
     return job if job and (job.finished_at is None or job.error) else None
@@ -135,5 +143,7 @@ def comparison(candidate: ModelVersion, against: ModelVersion | None) -> dict[st
         "evaluations": [(each, headlines.of(found)) for each in pair if (found := evaluation.latest(each))],
         "fixes": answers.judged(verdict.fixes[:LISTED], pair, names),
         "breaks": answers.judged(verdict.breaks[:LISTED], pair, names),
+        "cases": verdict.cases,
+        "case_groups": case_pages.groups(verdict.cases, pair or [candidate], names) if verdict.cases else [],
         "others": registry.versions(candidate.project).exclude(pk=candidate.pk)[:VERSIONS],
     }

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from apps.learning import answers, charts, families, headlines, options, queries, reports
+from apps.feedback.services import outcomes
+from apps.learning import answers, case_pages, charts, families, headlines, options, queries, reports
 from apps.learning.models import Evaluation
 from apps.learning.pages import LISTED, labels
 from apps.learning.services import evaluation
@@ -29,6 +30,8 @@ def version(found: ModelVersion, truth: int | None, predicted: int | None) -> di
         "sources": list(registry.versions(found.project).filter(number__in=found.config.get("parents") or [])),
         "settings": _settings(found),
         "size": families.size(found.metrics.get("size_bytes")),
+        "standing": case_pages.standing(found, labels(found.project)),
+        "cases": outcomes.changes(found, live.version) if live and live.version_id != found.pk else None,
         "latency": families.latency(found.metrics.get("latency_ms")),
     }
     if measured:

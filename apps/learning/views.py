@@ -169,6 +169,8 @@ def _decide(request: UserRequest, slug: str, number: int, kind: Deployment.Kind)
         decide(project, found, by=request.user, why=form.cleaned_data["why"], seen=form.cleaned_data["seen"])
     except DomainError as error:
         shown = {"decision" if promoting else "rollback": form, "refusal": str(error)}
+        if promoting and isinstance(error, InvalidInput) and registry.live_version(project):
+            shown["refused"] = found
         return _train_page(request, project, status=error.status, **shown)
     wake_on_commit("learning.repredict", found.pk)
     said = _("%(version)s is live now. The pool is being predicted with it in the background.")

@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.annotation.models import Prediction
 from apps.common.errors import DomainError
 from apps.feedback.models import FeedbackPolicy, RegressionCase, Ticket, TicketMove
+from apps.feedback.services import moving, tickets
 from apps.notices.services.telling import publish, tell
 from apps.projects.models import Membership, Project, Role
 from apps.registry import queries as registry
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 State = Ticket.State
 MENDED = (State.CONFIRMED, State.REGRESSED)  # a version that passes all their cases fixes them
+PUT_AWAY = (State.DISMISSED, State.DUPLICATE)
 NAMED, QUOTED = 10, 80  # tickets that a notice lists, characters of each
 
 
@@ -161,6 +163,15 @@ def standing(version: ModelVersion) -> Standing | None:
     )
 
 
+def tickets_of_items(project: Project) -> dict[int, list[int]]:
+    """Item → numbers of the tickets about it, without those that were put away."""
+    rows = Ticket.objects.filter(project=project, item__isnull=False).exclude(state__in=PUT_AWAY)
+    found: dict[int, list[int]] = {}
+    for item, number in rows.order_by("number").values_list("item_id", "number"):
+        found.setdefault(item, []).append(number)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     fixed: list[TicketMove]
@@ -216,8 +227,6 @@ def _by_ticket(project: Project, version: ModelVersion) -> list[tuple[Ticket, li
 
 def _moved(ticket: Ticket, version: ModelVersion, event: str) -> list[TicketMove]:
     """A ticket that somebody moved in the meantime stays where they put it; the next look decides anew."""
-    from apps.feedback.services import moving, tickets
-
     try:
         with transaction.atomic():
             move = tickets.fix(ticket, version) if event == "ticket.fixed" else tickets.regress(ticket, version)

@@ -3,19 +3,21 @@
 import heapq
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
-from apps.annotation.models import Task
+from apps.annotation.models import Resolution, Task
+from apps.annotation.services import asking
 from apps.common.errors import DomainError
 from apps.content.models import Item
 from apps.feedback.models import FeedbackPolicy
 from apps.learning.models import FlipReview, Repredict
 from apps.learning.services.flips import DIFFER, PAIRS
 from apps.projects.models import Project
-from apps.registry.models import Deployment
+from apps.registry.models import Deployment, ModelVersion
 
 RANDOM = 0.2  # share drawn at random: where the new version is sure and wrong, doubt alone would not look
 
@@ -55,8 +57,6 @@ def due() -> list[int]:
 @transaction.atomic
 def send(deployment_id: int) -> FlipReview:
     """Put a sample of what changed to people, once. Asked again, or by two workers at once, it is the same review."""
-    from apps.annotation.services import asking
-
     deployment = Deployment.objects.select_related("project", "version", "previous").get(pk=deployment_id)
     review, new = FlipReview.objects.get_or_create(deployment=deployment)
     if not new:
@@ -129,6 +129,19 @@ def quotas(sizes: dict[Hashable, int], wanted: int) -> dict[Hashable, int]:
     return given
 
 
-def of(version_id: int, old_id: int) -> QuerySet[FlipReview]:
-    """Reviews of this version in place of that one, newest first."""
-    return FlipReview.objects.filter(deployment__version_id=version_id, deployment__previous_id=old_id).order_by("-at")
+@dataclass(frozen=True, slots=True)
+class Progress:
+    review: FlipReview
+    sent: int
+    seen: int  # of those, how many have their truth by now
+
+
+def latest(new: ModelVersion, old: ModelVersion) -> Progress | None:
+    """How far people have come with what the newest promotion of this version in place of that one changed."""
+    rows = FlipReview.objects.filter(deployment__version=new, deployment__previous=old)
+    review = rows.order_by("-at").first()
+    if review is None:
+        return None
+    known = Q(label__isnull=False) | Q(value__isnull=False)
+    truths = Resolution.objects.filter(known, item__in=review.items)
+    return Progress(review, len(review.items), truths.count())

@@ -1,6 +1,7 @@
 """Items of which two versions say different things."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ JOIN content_item i ON i.id = b.item_id AND i.split = 'pool'
 _FLIPS = """
 SELECT b.item_id, i.text, a.label_id, b.label_id, a.confidence, b.confidence, a.value::text, b.value::text {pairs}
 WHERE b.version_id = %(new)s AND {differ} AND b.item_id > %(after)s
+  AND (%(items)s::bigint[] IS NULL OR b.item_id = ANY(%(items)s::bigint[]))
   AND (%(before)s::bigint IS NULL OR {before}) AND (%(now)s::bigint IS NULL OR {now})
 ORDER BY b.item_id LIMIT %(limit)s
 """
@@ -89,12 +91,21 @@ def flips(
     after: int = 0,
     before: int | None = None,
     now: int | None = None,
+    items: Sequence[int] | None = None,
 ) -> list[Flip]:
     """Items of which two versions say different things, in item order, after a given item.
 
-    `before` and `now` are labels that went away and came.
+    `before` and `now` are labels that went away and came; `items`, where given, the only ones looked at.
     """
-    values = {"old": old.pk, "new": new.pk, "after": after, "before": before, "now": now, "limit": limit}
+    values: dict[str, Any] = {
+        "old": old.pk,
+        "new": new.pk,
+        "after": after,
+        "before": before,
+        "now": now,
+        "limit": limit,
+    }
+    values["items"] = None if items is None else list(items)
     differ, gone, come = DIFFER[Project.TaskKind(new.task)]
     with connection.cursor() as cursor:
         cursor.execute(_FLIPS.format(pairs=PAIRS, differ=differ, before=gone, now=come), values)
