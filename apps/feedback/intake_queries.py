@@ -10,6 +10,7 @@ import orjson
 
 from apps.annotation.rows import Row, rows
 from apps.feedback.intake_checks import Event
+from apps.feedback.models import IntakeKey
 
 _SERVED = """
 SELECT s.id, s.version_id, coalesce(s.shown_id, s.label_id),
@@ -154,3 +155,10 @@ def text_hash(text: str) -> bytes:
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
+
+
+def is_listed(origin: str) -> bool:
+    """Whether some key in use is meant for pages of this origin."""
+    if not origin.isprintable() or not 0 < len(origin) <= 300:
+        return False
+    return IntakeKey.objects.filter(revoked_at=None, project__archived_at=None, origins__contains=[origin]).exists()

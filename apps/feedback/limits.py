@@ -1,7 +1,7 @@
 """How many events a key, an address and a project may send. All of a request is admitted, or none of it.
 
-A window opens with its first event. Counters live in Redis or Valkey, changed by one script; where there is none, or while
-it does not answer, they live in an unlogged table of the database. Changing over opens a new window, never an endless one.
+A window opens with its first event. Counters live in Redis or Valkey, changed by one script; where there is none, or
+while it does not answer, they live in an unlogged table of the database. Changing over opens a new window.
 """
 
 import ipaddress
@@ -90,15 +90,15 @@ def take(limits: list[Limit], n: int = 1) -> None:
 
 def _take(limits: list[Limit], n: int) -> float | None:
     """None, or the seconds until the full window ends."""
-    if _Health.wanted():
+    if Health.wanted():
         try:
             return _take_in_redis(limits, n)
         except redis.RedisError:
-            _Health.down()
+            Health.down()
     return _take_in_database(limits, n)
 
 
-class _Health:
+class Health:
     """A server that does not answer is not asked again for a few seconds: nobody waits for it in between."""
 
     asked_again = 0.0
@@ -106,6 +106,10 @@ class _Health:
     @classmethod
     def wanted(cls) -> bool:
         return settings.BROKER_URL.startswith(("redis://", "rediss://")) and time.monotonic() >= cls.asked_again
+
+    @classmethod
+    def forget(cls) -> None:
+        cls.asked_again = 0.0
 
     @classmethod
     def down(cls) -> None:
