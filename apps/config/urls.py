@@ -24,7 +24,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include([*projects.site, *notices.site, *feedback.site, *surveys.site])),
     path("you/", include(accounts.pages)),
     path("p/<slug:slug>/", include([page for app in _IN_PROJECT for page in app.pages])),
-    path("api/v1/", include([*accounts.api, *notices.site_api, *projects.site_api, *feedback.site_api])),
+    path(
+        "api/v1/",
+        include([*accounts.api, *notices.site_api, *projects.site_api, *feedback.site_api, *surveys.site_api]),
+    ),
     path("api/v1/projects/<slug:slug>/", include([twin for app in _IN_PROJECT for twin in app.api])),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),
 ]
