@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +119,8 @@ def measure(options: argparse.Namespace) -> None:
     table = _table(options)
     predictor = Predictor(options.model, device=options.device)
     if table.task != predictor.task:
-        raise LearningError(f"The model answers another task: it needs {tables.WORDS[predictor.task]}.")
+        wanted = tables.WORDS.get(predictor.task, "how often each text was shown and clicked")
+        raise LearningError(f"The model answers another task: it needs {wanted}.")
     print(json.dumps(measured(predictor, table).as_dict()))
 
 
@@ -230,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
         _shared(command)
         if name != "predict":
             command.add_argument("--label-col", help="labels, lists of labels or lists of spans; .conll needs none")
-            command.add_argument("--task", choices=get_args(Task), help="read off the labels where it is not given")
+            command.add_argument("--task", choices=list(tables.WORDS), help="read off the labels where it is not given")
         if name in ("predict", "evaluate", "sample"):
             needed = name != "sample"
             command.add_argument("--model", type=Path, required=needed, help="folder that train wrote")

@@ -2,8 +2,8 @@
 
 job.json: kind (head, transformer, search, or one of compress.KINDS), task, encoder, label_order, seed, config, parents
 (folders of artefacts to start from), examples (a file of id, text and truth), device, parent_pid, output; texts.jsonl
-beside it may hold unlabelled texts. Lines: progress (step, steps, epoch, loss, lr), dev (epoch, loss, metric, value),
-trial, log (text), done (path, digest, metrics), failed (error).
+beside it may hold unlabelled texts, weak.json what users said of others (weak_file.py). Lines: progress (step, steps,
+epoch, loss, lr), dev (epoch, loss, metric, value), trial, log (text), done (path, digest, metrics), failed (error).
 Exit codes: 0 done, 3 stopped after a checkpoint (SIGTERM), 4 refused before any work, 1 failed during it.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from . import checkpoint, compress, search
+from . import checkpoint, compress, search, weak_file
 from .checkpoint import Manifest
 from .finetune import OnEvent
 from .publish import Recipe, publish
@@ -87,6 +87,7 @@ class Work:
         file = folder / job.get("examples", "examples.jsonl")
         self.examples = [] if self.derived and not file.exists() else read_examples(file)
         self.texts = _texts(folder / "texts.jsonl")
+        self.evidence = None if self.derived else weak_file.read(folder / weak_file.NAME)
         self.recipe = recipe_of(job | {"kind": "transformer"} if self.kind == "search" else job)
         self.trials = self.recipe.config.pop("trials", search.TRIALS) if self.kind == "search" else 0
         self.output = folder / job.get("output", "out")
@@ -103,6 +104,8 @@ class Work:
         if self.derived:
             return self._derive()
         told: dict[str, Any] = {"on_event": self.report, "should_stop": self.should_stop, "work": self.folder / "work"}
+        if self.evidence is not None:
+            told["evidence"] = self.evidence
         if self.kind == "search":
             return search.search(self.examples, self.recipe, self.output, trials=self.trials, **told)
         return publish(self.examples, self.recipe, self.output, vectors=_vectors(self.folder), **told)
@@ -156,14 +159,17 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    """A line {"id", "text"} with "label": index, "labels": [index …] or "spans": [[start, end, index] …]."""
-    labels, spans = row.get("labels"), row.get("spans")
+    """A line {"id", "text"} with "label": index, "labels": [index …], "spans": [[start, end, index] …] or "target":
+    [share …] over the label order; "weight" says how much it counts."""
+    labels, spans, target = row.get("labels"), row.get("spans"), row.get("target")
     return Example(
         int(row["id"]),
         str(row["text"]),
         row.get("label"),
         None if labels is None else tuple(sorted(int(label) for label in labels)),
         None if spans is None else tuple(sorted(Span(int(s), int(e), int(label)) for s, e, label in spans)),
+        float(row.get("weight", 1)),
+        None if target is None else tuple(float(share) for share in target),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from . import checkpoint, encoders, heads
+from . import checkpoint, encoders, engagement, heads
 from .checkpoint import WEIGHTS, Manifest
 from .compress import report
 from .finetune import Config, OnEvent
@@ -17,8 +17,11 @@ from .finetune.classifier import Classifier
 from .finetune.distributed import parallel
 from .finetune.logs import Logs
 from .finetune.loop import finetune
+from .heads.soft import temperature as soft_temperature
 from .predict import Predictor
 from .types import Cancelled, Example, Floats, LearningError, Task
+from .weak import Evidence
+from .weak_lesson import with_users
 
 HEAD_SETTINGS = {"c", "balance", "features", "threads"}
 FEATURES = ("vectors", "ngrams", "both")
@@ -47,8 +50,8 @@ class Recipe:
         self._check_truths(examples)
         if self.kind == "transformer":
             config = Config.of(self.config)
-            if self.task == "spans" and config.method == "setfit":
-                raise LearningError("The contrastive stage compares whole texts; spans need another method.")
+            if self.task in ("spans", "engagement") and config.method == "setfit":
+                raise LearningError("The contrastive stage compares texts that bear a label; choose another method.")
             return
         if self.task == "spans":
             raise LearningError("Spans need a model that reads every word: choose the transformer.")
@@ -58,6 +61,9 @@ class Recipe:
             raise LearningError(f"The features of a head are one of {', '.join(FEATURES)}.")
 
     def _check_truths(self, examples: Sequence[Example]) -> None:
+        if self.task == "engagement":
+            engagement.balanced(examples)
+            return
         truths = [_truth(e, self.task) for e in examples]
         if None in truths:
             raise LearningError("An example has no label.")
@@ -76,14 +82,22 @@ def publish(
     target: Path,
     *,
     vectors: Floats | None = None,
+    evidence: Evidence | None = None,
     work: Path | None = None,
     on_event: OnEvent = lambda event: None,
     should_stop: Stop = lambda: False,
 ) -> Manifest:
-    """Train and write the artefact at `target`. Raises LearningError in words, Cancelled when asked to stop."""
+    """Train and write the artefact at `target`. Raises LearningError in words, Cancelled when asked to stop.
+
+    `evidence` is what users said of other texts; it is let in as far as it helps (weak_lesson.py).
+    """
     recipe.check(examples)
+    examples, vectors, besides = lessons(
+        examples, recipe, evidence, vectors, on_event=on_event, should_stop=should_stop
+    )
     if recipe.kind == "head":
-        return publish_head(examples, recipe, target, vectors=vectors, on_event=on_event, should_stop=should_stop)
+        manifest = publish_head(examples, recipe, target, vectors=vectors, on_event=on_event, should_stop=should_stop)
+        return checkpoint.annotate(target, manifest, **besides) if besides else manifest
     config = Config.of(recipe.config)
     logs = work or target.parent
     with Logs(config, logs, on_event, settings=recipe.config) as told:
@@ -100,7 +114,7 @@ def publish(
             on_event=told,
             should_stop=should_stop,
         )
-    draft = replace(_manifest(recipe, metrics.pop("config"), metrics), thresholds=model.thresholds)
+    draft = replace(_manifest(recipe, metrics.pop("config"), metrics | besides), thresholds=model.thresholds)
     processes = parallel(recipe.device)
     try:
         return _written(model, draft, target, examples) if processes.main else draft
@@ -112,7 +126,7 @@ def _written(model: Classifier, manifest: Manifest, target: Path, examples: Sequ
     with checkpoint.draft(target) as folder:
         model.save(folder, WEIGHTS)
         # what a later run that goes on from this one calls old; ids, so that an erased text leaves nothing here
-        (folder / SEEN).write_text(json.dumps([e.id for e in examples]), encoding="utf-8")
+        (folder / SEEN).write_text(json.dumps([e.id for e in examples if e.id >= 0]), encoding="utf-8")
         return _measured(target, checkpoint.publish(folder, target, manifest))
 
 
@@ -157,6 +171,8 @@ def _fitted(
     x: heads.Features, examples: Sequence[Example], recipe: Recipe, *, c: float, balance: Any, should_stop: Stop
 ) -> heads.Head | heads.MultiHead:
     rng, k = np.random.default_rng(recipe.seed), len(recipe.label_order)
+    if any(e.target is not None or e.weight != 1 for e in examples):
+        return _fitted_soft(x, examples, recipe, c=c, rng=rng, should_stop=should_stop)
     if recipe.task == "multi":
         truth = np.zeros((len(examples), k), dtype=bool)
         for i, example in enumerate(examples):
@@ -168,6 +184,64 @@ def _fitted(
     head = heads.fit(x, labels, n_classes=k, c=c, balance=balance)
     _stop_if(should_stop)
     return heads.calibrated(head, heads.temperature(x, labels, n_classes=k, c=c, balance=balance, rng=rng))
+
+
+def _fitted_soft(
+    x: heads.Features,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    *,
+    c: float,
+    rng: np.random.Generator,
+    should_stop: Stop,
+) -> heads.Head:
+    """Distributions and weights; the temperature comes from examples that are certain, where there are any."""
+    if recipe.task == "multi":
+        raise LearningError("Weak labels are learnt from where a text has one label.")
+    k = len(recipe.label_order)
+    certain = np.array([e.target is None for e in examples])
+    target = np.stack([np.eye(k, dtype=np.float32)[e.label] if e.target is None else e.target for e in examples])
+    weight = np.array([e.weight for e in examples], dtype=np.float32)
+    if recipe.config.get("balance", "none") != "none":
+        mass = target[certain].sum(axis=0) if certain.any() else target.T @ weight
+        weight = weight * (target @ np.where(mass > 0, mass[mass > 0].mean() / np.maximum(mass, 1e-9), 1.0))
+    among = heads.TRUSTS if recipe.task == "engagement" and "c" not in recipe.config else (c,)
+    c, logits = heads.trust(x, target, weight, among=among, rng=rng)
+    _stop_if(should_stop)
+    head = heads.fit_soft(x, target, weight=weight, c=c)
+    rows = certain if certain.any() else np.ones(len(examples), dtype=bool)
+    return heads.calibrated(head, soft_temperature(logits[rows], target[rows], weight[rows]))
+
+
+def lessons(
+    examples: Sequence[Example],
+    recipe: Recipe,
+    evidence: Evidence | None,
+    vectors: Floats | None = None,
+    *,
+    on_event: OnEvent,
+    should_stop: Stop,
+) -> tuple[Sequence[Example], Floats | None, dict[str, Any]]:
+    """(what is learnt from, vectors (n, d) of it where they are known, what the manifest says of it)."""
+    if recipe.task == "engagement":
+        kept = engagement.balanced(examples)
+        return kept, vectors if len(kept) == len(examples) else None, {}
+    if evidence is None:
+        return examples, vectors, {}
+    if recipe.task != "single":
+        raise LearningError("What users said can be learnt from where a text has one label.")
+    taught, vectors, found = with_users(
+        examples,
+        evidence,
+        n_classes=len(recipe.label_order),
+        c=float(recipe.config.get("c", recipe.config.get("start_c", 30.0)) or 30.0),
+        ngrams=recipe.kind == "head" and recipe.config.get("features") == "ngrams",
+        vectors=vectors,
+        encode=lambda texts: _encoded(texts, recipe, on_event, should_stop),
+        seed=recipe.seed,
+        on_event=on_event,
+    )
+    return taught, vectors, {"weak": found}
 
 
 def _encoded(texts: list[str], recipe: Recipe, on_event: OnEvent, should_stop: Stop) -> Floats:
@@ -189,6 +263,8 @@ def _truth(example: Example, task: Task) -> tuple[int, ...] | None:
         return example.labels
     if task == "spans":
         return None if example.spans is None else tuple(span.label for span in example.spans)
+    if example.target is not None:
+        return ()
     return None if example.label is None else (example.label,)
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from . import checkpoint
 from .checkpoint import Manifest
 from .finetune import Config, OnEvent
-from .publish import Recipe, publish
+from .publish import Recipe, lessons, publish
 from .types import Cancelled, Example, LearningError
+from .weak import Evidence
 
 TRIALS = 12
 STUDY, JOURNAL = "search", "search.journal"
@@ -61,6 +62,7 @@ def search(
     target: Path,
     *,
     trials: int = TRIALS,
+    evidence: Evidence | None = None,
     work: Path,
     on_event: OnEvent = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -81,7 +83,9 @@ def search(
         recipe = replace(recipe, config=recipe.config | {"dev_share": SET_ASIDE})
     if len(examples) < LEAST:
         raise LearningError(f"A search needs {LEAST} labelled items, because it compares runs on a part set aside.")
+    examples, _vectors, besides = lessons(examples, recipe, evidence, on_event=on_event, should_stop=should_stop)
     hunt = Hunt(examples, recipe, trials=trials, work=work, on_event=on_event, should_stop=should_stop)
+    hunt.besides = besides
     while (number := hunt.next()) is not None:
         hunt.run(number)
     return hunt.publish(target)
@@ -106,6 +110,7 @@ class Hunt:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.examples, self.recipe, self.wanted, self.work = examples, recipe, trials, work
         self.tell, self.should_stop = on_event, should_stop
+        self.besides: dict[str, Any] = {}  # what the manifest says besides, whichever trial wins
         self.base = Config.of(recipe.config)
         self.space = space(self.base.method)
         work.mkdir(parents=True, exist_ok=True)
@@ -183,7 +188,7 @@ class Hunt:
         folder = checkpoint.prepare(target)
         shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(checkpoint.MANIFEST))
         told = [_event_of(trial) for trial in self._ended()]
-        metrics = found.metrics | {"search": {"best": best, "trials": told}}
+        metrics = found.metrics | self.besides | {"search": {"best": best, "trials": told}}
         self.tell({"event": "log", "text": f"Trial {best + 1} of {len(told)} is the best and becomes the model."})
         return checkpoint.publish(folder, target, replace(found, metrics=metrics))
 

@@ -65,7 +65,7 @@ WORDS: dict[Task, str] = {
     "multi": "lists of labels",
     "spans": "lists of spans with start, end and label",
 }
-assert set(WORDS) == set(get_args(Task))  # noqa: S101 - a task without words would fail where it is too late
+assert set(WORDS) == set(get_args(Task)) - {"engagement"}  # noqa: S101 - a task without words would fail where it is too late
 
 
 def _task(values: Sequence[Any]) -> Task:

@@ -11,7 +11,7 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 Progress = Callable[[int], None]  # how many texts are done
 
-MetricName = Literal["accuracy", "micro_f1", "strict_f1"]
+MetricName = Literal["accuracy", "micro_f1", "strict_f1", "auc", "log_loss"]
 Reason = Literal["cold_start", "uncertain", "random"]
 VerdictKind = Literal["better", "worse", "not_worse", "cannot_tell"]
 
@@ -24,7 +24,7 @@ class Cancelled(Exception):
     """Somebody asked the work to stop; the last checkpoint is on disk."""
 
 
-Task = Literal["single", "multi", "spans"]
+Task = Literal["single", "multi", "spans", "engagement"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,13 +38,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text and its truth; the task says which of the three is read. Labels are indexes into the label order."""
+    """One text and its truth; the task says which of them is read. Labels are indexes into the label order."""
 
     id: int
     text: str
     label: int | None = None  # single
     labels: tuple[int, ...] | None = None  # multi: ascending; () means that none fits
     spans: tuple[Span, ...] | None = None  # spans: in order of start
+    weight: float = 1.0  # how much it counts; 1 is one answer of a person who was asked
+    target: tuple[float, ...] | None = None  # (k,) where no label is certain: clicks, users' corrections
 
 
 @dataclass(frozen=True, slots=True)

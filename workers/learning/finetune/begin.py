@@ -14,7 +14,8 @@ from . import adapters, contrastive, replay
 from .batches import split_dev
 from .classifier import Classifier
 from .config import ADAPTERS, Config, OnEvent
-from .tasks import TASKS, Rows, Single
+from .soft import task_for
+from .tasks import Rows, Single
 
 SEEN = "seen.json"  # ids of the examples an artefact was trained on: what a later run may call old
 ALIKE = 0.999  # mean cosine between fp32 and bf16 vectors; below it "auto" stays with fp32
@@ -78,8 +79,8 @@ def begin(
     """Raises LearningError in words for examples without truth and for a parent that does not fit."""
     import torch
 
-    kind = TASKS[task]
-    examples = [e for e in examples if task != "single" or e.label is not None]
+    kind = task_for(task, examples)
+    examples = [e for e in examples if task != "single" or e.label is not None or e.target is not None]
     if not examples:
         raise LearningError("There is no labelled item to learn from yet.")
     torch.manual_seed(seed)  # dropout and a fresh linear layer
@@ -92,7 +93,11 @@ def begin(
         chosen = [*new, *replay.choose(old, new, config.replay, seed)] if new else list(examples)
         on_event({"event": "log", "text": f"Goes on from an older version: {len(new)} new examples of {len(chosen)}."})
     model.to(device)
-    train, dev = split_dev(chosen, config.dev_share, seed, kind.labels)
+    # what users said is learnt from, never judged by
+    doubtful = [e for e in chosen if task == "single" and e.target is not None]
+    certain = [e for e in chosen if e.target is None] if doubtful else chosen
+    train, dev = split_dev(certain, config.dev_share, seed, kind.labels)
+    train += doubtful
     kept_out = {e.id for e in dev}
     every = [e for e in examples if e.id not in kept_out] if parent and config.replay > 0 else []
     share = model.reader.cap_length([e.text for e in train], config.max_length)
@@ -176,4 +181,6 @@ def _key(examples: Sequence[Example], origin: list[Any], config: Config) -> str:
     """What decides the result of a run: another run's checkpoint is not taken up."""
     recipe = {k: v for k, v in asdict(config).items() if k not in BESIDES}
     rows = [(e.id, e.text, e.label, e.labels, [asdict(s) for s in e.spans or ()]) for e in examples]
+    soft = [(e.weight, e.target) for e in examples if e.target is not None or e.weight != 1]
+    origin = [*origin, soft] if soft else origin
     return hashlib.sha256(json.dumps([rows, origin, recipe]).encode()).hexdigest()

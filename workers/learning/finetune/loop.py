@@ -128,7 +128,7 @@ def _resume(run: Run, work: Path | None) -> Progress:
 
         contrastive.pretrain(
             run.model,
-            [*run.begun.examples, *run.begun.named],
+            [e for e in (*run.begun.examples, *run.begun.named) if e.target is None],  # pairs need certain labels
             run.config,
             seed=run.seed,
             should_stop=run.should_stop,
@@ -257,7 +257,7 @@ def _is_better(run: Run, at: Progress, epoch: int, merit: float) -> bool:
     model that is clearly below the head it began with is given up for it."""
     if at.best_dev_loss is None or run.config.patience < run.config.epochs:
         return at.best_dev_loss is None or merit < at.best_dev_loss
-    luck = 1 / math.sqrt(max(1, len(run.begun.dev.tokens)))  # two standard errors of a share, at most
+    luck = run.begun.task.luck(len(run.begun.dev.tokens))
     metric = run.begun.task.metric
     return epoch == run.config.epochs - 1 and at.dev[-1][metric] >= at.dev[0][metric] - luck
 

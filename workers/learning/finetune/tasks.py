@@ -5,6 +5,7 @@ Losses are sums over units (texts, text × label pairs, words), so that a batch 
 two, or spread over several processes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,11 @@ class Single:
     def finish(self, rows: Rows) -> None:
         logits = self.model.predict_logits(rows.tokens).astype(np.float64)
         self.model.temperature = heads.fit_temperature(logits, rows.targets)
+
+    @staticmethod
+    def luck(n: int) -> float:
+        """By how much the score on n texts may fall below the head's and still be no worse: two standard errors."""
+        return 1 / math.sqrt(max(1, n))
 
 
 class Multi(Single):
@@ -222,7 +228,7 @@ class Spans(Single):
             self.model.temperature = heads.fit_temperature(logits, _flat(rows.targets))
 
 
-TASKS: dict[Task, type[Single]] = {"single": Single, "multi": Multi, "spans": Spans}
+TASKS: dict[Task, type[Single]] = {"single": Single, "multi": Multi, "spans": Spans}  # soft.py has the others
 
 
 def rarity(count: Floats | Ints, other: Floats | float | None = None) -> NDArray[np.float64]:

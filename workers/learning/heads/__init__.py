@@ -12,9 +12,11 @@ from .head import Head, MultiHead, softmax
 from .multilabel import fit_multi, thresholds, tuned
 from .multinomial import fit
 from .ngrams import Ngrams
+from .soft import TRUSTS, fit_multi_soft, fit_soft, trust
 from .text import TextHead, features, vocabulary
 
 __all__ = [
+    "TRUSTS",
     "Both",
     "Features",
     "Head",
@@ -25,12 +27,15 @@ __all__ = [
     "features",
     "fit",
     "fit_multi",
+    "fit_multi_soft",
+    "fit_soft",
     "fit_temperature",
     "open",
     "out_of_fold",
     "softmax",
     "temperature",
     "thresholds",
+    "trust",
     "tuned",
     "vocabulary",
 ]

@@ -88,7 +88,7 @@ def fit_temperature(logits: Floats, y: Ints) -> float:
     right = logits[np.arange(n), y]
     slip = 1 / (n + 2)
     aim = (1 - slip) * right + slip * (logits.sum(axis=1) - right) / (k - 1)
-    return _best(lambda t: float(np.mean(logsumexp(logits / t, axis=1) - aim / t)), n)
+    return best_temperature(lambda t: float(np.mean(logsumexp(logits / t, axis=1) - aim / t)), n)
 
 
 def fit_multi_temperature(logits: Floats, truth: NDArray[np.bool_]) -> float:
@@ -96,10 +96,10 @@ def fit_multi_temperature(logits: Floats, truth: NDArray[np.bool_]) -> float:
     n = len(logits)
     positive = truth.sum(axis=0)
     aim = np.where(truth, (positive + 1) / (positive + 2), 1 / (n - positive + 2))
-    return _best(lambda t: float(np.mean(np.logaddexp(0, logits / t) - aim * logits / t)), n)
+    return best_temperature(lambda t: float(np.mean(np.logaddexp(0, logits / t) - aim * logits / t)), n)
 
 
-def _best(loss: Callable[[float], float], n: int) -> float:
+def best_temperature(loss: Callable[[float], float], n: int) -> float:
     from scipy.optimize import minimize_scalar
 
     bounds = (np.log(COLDEST), np.log(WARMEST))

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix, issparse, vstack
 
 from ..types import Floats
 
@@ -32,6 +32,15 @@ class Both:
 
 
 Features: TypeAlias = Floats | csr_matrix | Both
+
+
+def joined(a: Features, b: Features) -> Features:
+    """The rows of both, one below the other. (n, d), (m, d) -> (n + m, d)."""
+    if isinstance(a, Both) and isinstance(b, Both):
+        return Both(np.concatenate([a.dense, b.dense]), vstack([a.sparse, b.sparse], format="csr"))
+    if issparse(a):
+        return vstack([a, b], format="csr")
+    return np.concatenate([np.asarray(a, dtype=np.float32), np.asarray(b, dtype=np.float32)])
 
 
 def scores(x: Features, weights: NDArray[np.float32]) -> Scores:
