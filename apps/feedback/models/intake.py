@@ -93,8 +93,7 @@ class Signal(models.Model):
     language = models.CharField(max_length=10, blank=True)
     source = models.CharField(max_length=60, blank=True)  # widget, api, demo, survey, or what the host says
     state = models.CharField(max_length=7, choices=State.choices, default=State.NEW)
-    why_aside = models.CharField(max_length=200, blank=True)
-    vouched = models.BooleanField(db_default=False)  # somebody brought it back: it is not set aside a second time
+    why_aside = models.CharField(max_length=200, blank=True)  # stays when somebody brings it back: not caught twice
     counted = models.BooleanField(db_default=False)  # a complaint within its person's cap of that day: makes reach
     ticket = models.ForeignKey("feedback.Ticket", on_delete=models.SET_NULL, null=True, related_name="signals")
     occurred_at = models.DateTimeField(default=timezone.now)  # by the host's clock

@@ -39,10 +39,12 @@ class Ticket(models.Model):
     number = models.PositiveIntegerField()  # 1, 2, 3 … per project; what people say
     text = models.TextField(blank=True)  # of the signal that opened it; empty without consent
     text_hash = models.BinaryField(max_length=32, null=True)
-    vector = HalfVectorField(null=True)  # of the text, under `encoder_digest`: what later signals are compared with
+    wording = models.BinaryField(null=True)  # letter n-grams of the text, float16: what later signals are compared with
+    vector = HalfVectorField(null=True)  # the text's meaning under `encoder_digest`: for tickets that are alike
     encoder_digest = models.CharField(max_length=64, blank=True)
     predicted = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     wanted = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    said = models.JSONField(null=True)  # what the model said where that is not one label, as in Prediction.value
     item = models.ForeignKey(Item, on_delete=models.SET_NULL, null=True, related_name="tickets")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="tickets")
     state = models.CharField(max_length=9, choices=State.choices, default=State.NEW)
@@ -70,6 +72,7 @@ class Ticket(models.Model):
         indexes = [
             models.Index(fields=["project", "state", "-priority"], name="ticket_queue"),
             models.Index(fields=["project", "predicted", "wanted"], name="ticket_pair"),
+            models.Index(fields=["project", "id"], condition=Q(vector=None) & ~Q(text=""), name="ticket_unread"),
         ]
 
 

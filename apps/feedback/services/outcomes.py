@@ -96,10 +96,10 @@ def _result(case: RegressionCase, answer: tuple[Any, ...] | None) -> CaseResult:
         return CaseResult(case, None, None, passed=False, known=False)
     label, value, confidence = answer
     said = label if value is None else value
-    return CaseResult(case, said, confidence, passed=_same(said, case.label_id or case.value), known=True)
+    return CaseResult(case, said, confidence, passed=same_answer(said, case.label_id or case.value), known=True)
 
 
-def _same(said: Any, expected: Any) -> bool:
+def same_answer(said: Any, expected: Any) -> bool:
     """The whole answer must be right: every label, or every span with its borders."""
     if not isinstance(said, dict) or not isinstance(expected, dict):
         return bool(said == expected)
@@ -268,7 +268,7 @@ def _tell(user: User, project: Project, version: ModelVersion, moves: Sequence[T
         return words % {"number": back[0].number, "n": len(back), "version": version}
 
     if len(back) == 1:
-        url = reverse("ticket", args=[project.slug, back[0].number])
+        url = moving.url_of(back[0])
     else:
         url = f"{reverse('triage', args=[project.slug])}?state={State.REGRESSED.value}"
     body = "\n".join(f"{ticket.number}: {ticket.text[:QUOTED]}".rstrip(": ") for ticket in back[:NAMED])
