@@ -109,6 +109,28 @@ def _workers() -> Iterator[Finding]:
         yield wrong("Beat does not answer: nothing that runs on a schedule happens. Start `manage.py up --only beat`.")
 
 
+def inference() -> Iterator[Finding]:
+    from apps.serving.services import inference as serving
+    from workers.serve.client import Busy, Down
+
+    try:
+        told = serving.client().health()
+    except Busy:
+        yield good("The inference process answers.")
+    except Down as error:
+        where = f" at {settings.SERVE_URL}" if settings.SERVE_URL else ""
+        why = f" ({error})" if str(error) else ""
+        yield wrong(
+            f"The inference process does not answer{where}{why}: nothing is predicted for other products. "
+            "Is `manage.py up` running, or SERVE_URL right?"
+        )
+    else:
+        n, failed = len(told["loaded"]), told["failed"]
+        yield good(f"The inference process answers; it holds {n} version{'' if n == 1 else 's'}.")
+        for folder, _digest, reason in failed:
+            yield wrong(f"The inference process cannot open the version in models/{folder}: {reason}")
+
+
 def disk(low: int = LOW_DISK_BYTES) -> Iterator[Finding]:
     there = next(path for path in (settings.HOME, *settings.HOME.parents) if path.exists())
     free = shutil.disk_usage(there).free
@@ -173,6 +195,6 @@ def findings() -> Iterator[Finding]:
     if not any(finding.wrong for finding in reached):
         for check in (extensions, migrations):
             yield from check()
-    after: tuple[Callable[[], Iterator[Finding]], ...] = (broker, encoder, torch)
+    after: tuple[Callable[[], Iterator[Finding]], ...] = (broker, inference, encoder, torch)
     for check in after:
         yield from check()

@@ -96,3 +96,20 @@ def test_a_torch_that_cannot_be_loaded_is_a_fault(monkeypatch: pytest.MonkeyPatc
     answer = SimpleNamespace(returncode=1, stdout="", stderr="Traceback\nImportError: libcudart.so.13")
     monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **__: answer)
     assert _faults(list(doctor.torch())) == ["torch cannot be loaded: ImportError: libcudart.so.13"]
+
+
+def test_an_inference_process_that_is_not_there_is_a_fault(at_home: Path, settings) -> None:
+    settings.SERVE_URL = ""
+    (fault,) = _faults(list(doctor.inference()))
+    assert "does not answer" in fault
+    settings.SERVE_URL = "http://127.0.0.1:9"
+    (fault,) = _faults(list(doctor.inference()))
+    assert "at http://127.0.0.1:9" in fault
+
+
+def test_an_inference_process_says_what_it_cannot_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"loaded": [["1/1", "d"]], "failed": [["1/2", "d", "It was changed."]]}
+    monkeypatch.setattr("apps.serving.services.inference.client", lambda: SimpleNamespace(health=lambda: told))
+    found = list(doctor.inference())
+    assert found[0].text == "The inference process answers; it holds 1 version."
+    assert _faults(found) == ["The inference process cannot open the version in models/1/2: It was changed."]

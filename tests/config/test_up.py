@@ -33,10 +33,10 @@ def test_one_command_starts_everything_and_a_signal_ends_all_of_it(home: Path) -
         tree.wait_for(READY)
         assert tree.get("/healthz") == (200, "ok\n")
         running = _names(tree)
-        for part in ("granian", "default@", "beat", "postgres -D", "valkey-server"):
+        for part in ("granian", "default@", "beat", "workers.serve", "postgres -D", "valkey-server"):
             assert part in running, f"{part} in {running}\n{tree.said()}"
 
-        for secret in ("secret-key", "postgres-password", "run/database.url", "run/broker.url"):
+        for secret in ("secret-key", "postgres-password", "run/database.url", "run/broker.url", "run/serve.url"):
             assert stat.S_IMODE((home / secret).stat().st_mode) == 0o600, secret
         assert len((home / "secret-key").read_text().strip()) >= 50
 
@@ -50,6 +50,7 @@ def test_one_command_starts_everything_and_a_signal_ends_all_of_it(home: Path) -
                 break
         assert "All is well." in seen.stdout, seen.stdout
         assert "A worker listens on the queue gpu." in seen.stdout
+        assert "The inference process answers" in seen.stdout
 
         family = tree.family()
         assert tree.stop() == 0

@@ -6,7 +6,7 @@ texts of every request in turn, so that one short text is never stuck behind fiv
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ Read = Callable[[list[str]], Sequence[Any]]  # n texts to n answers (rows of an 
 LONG = 1_500  # characters; what lies beyond is cut off by most encoders
 FLOOR = 60  # characters that a text costs however short it is
 MOST_WAITING = 20_000  # texts
+MOST_KEYS = 64
 
 
 class Overloaded(Exception):
@@ -32,6 +33,7 @@ class Work:
     order: list[int]  # shortest first, so that a batch holds texts of like length
     done: Future[list[Any]]
     answers: list[Any]
+    cost: int  # of the texts that are not answered yet
     next: int = 0
     parts: list[int] = field(default_factory=list)  # of the batch in hand
 
@@ -50,8 +52,7 @@ class Batcher:
         self._most, self._patience, self._window = most, patience, window
         self._waiting: deque[Work] = deque()
         self._changed = threading.Condition()
-        self._backlog = 0  # cost of all texts that wait or are computed
-        self._rate = 0.0  # cost a second, of late
+        self._rates: OrderedDict[Hashable, float] = OrderedDict()  # cost a second, of late, by key
         self._crowded = False
         self.batches = self.texts = self.requests = 0
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
@@ -60,15 +61,14 @@ class Batcher:
     def submit(self, key: Hashable, read: Read, texts: list[str]) -> Future[list[Any]]:
         """Answers in the order of the texts. Raises Overloaded."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-        work = Work(key, read, texts, order, Future(), [None] * len(texts))
+        work = Work(key, read, texts, order, Future(), [None] * len(texts), sum(map(cost, texts)))
         if not texts:
             work.done.set_result([])
             return work.done
         with self._changed:
-            wait = self._backlog / self._rate if self._rate else 0.0
+            wait = self._wait()
             if self._waiting and (wait > self._patience or self.waiting + len(texts) > MOST_WAITING):
                 raise Overloaded(max(1, min(30, round(wait / 2))))
-            self._backlog += sum(map(cost, texts))
             self.requests += 1
             self._waiting.append(work)
             self._changed.notify()
@@ -79,10 +79,9 @@ class Batcher:
         """Texts."""
         return sum(work.left() for work in self._waiting)
 
-    @property
-    def rate(self) -> float:
-        """Short texts a second, of late; 0 before the first."""
-        return self._rate / (FLOOR + 60)
+    def _wait(self) -> float:
+        """Seconds of work that wait, as far as it is known how quickly each model reads."""
+        return sum(work.cost / self._rates[work.key] for work in self._waiting if work.key in self._rates)
 
     def _run(self) -> None:
         while True:
@@ -115,22 +114,29 @@ class Batcher:
         return members
 
     def _compute(self, members: list[Work]) -> None:
-        spent = sum(cost(work.texts[place]) for work in members for place in work.parts)
+        spent = [sum(cost(work.texts[place]) for place in work.parts) for work in members]
         started = time.monotonic()
         try:
             self._read(members)
         except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to whoever asked it
             self._one_by_one(members, error)
-        speed = spent / max(time.monotonic() - started, 1e-6)
-        self._rate = speed if not self._rate else 0.8 * self._rate + 0.2 * speed
-        with self._changed:
-            self._backlog -= spent
+        speed = sum(spent) / max(time.monotonic() - started, 1e-6)
         self.batches += 1
+        with self._changed:
+            self._note(members[0].key, speed)
+            for work, done in zip(members, spent, strict=True):
+                work.cost -= done
         for work in members:
             self.texts += len(work.parts)
             work.parts = []
             if not work.left() and not work.done.done():
                 work.done.set_result(work.answers)
+
+    def _note(self, key: Hashable, speed: float) -> None:
+        self._rates[key] = 0.8 * self._rates.get(key, speed) + 0.2 * speed
+        self._rates.move_to_end(key)
+        while len(self._rates) > MOST_KEYS:
+            self._rates.popitem(last=False)
 
     @staticmethod
     def _read(members: list[Work]) -> None:
@@ -153,7 +159,6 @@ class Batcher:
 
     def _give_up(self, work: Work, reason: Exception) -> None:
         with self._changed:
-            self._backlog -= sum(cost(work.texts[place]) for place in work.order[work.next :])
             work.next = len(work.order)
             if work in self._waiting:
                 self._waiting.remove(work)

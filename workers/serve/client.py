@@ -57,7 +57,7 @@ class Client:
         self._ask("POST", "/warm", {"models": list(models)}, CONNECT)
 
     def health(self) -> dict[str, Any]:
-        """{"device", "loaded": [[folder, digest] …], "loading", "failed", "waiting", "texts_per_s", …}"""
+        """{"device", "loaded": [[folder, digest] …], "loading", "failed", "waiting", "requests", "batches", …}"""
         found: dict[str, Any] = json.loads(self._ask("GET", "/health", None, CONNECT))
         return found
 

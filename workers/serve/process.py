@@ -97,7 +97,6 @@ class Process:
             "device": self.settings.device,
             "seconds_up": round(time.time() - self.started, 1),
             "waiting": batches.waiting,
-            "texts_per_s": round(batches.rate, 1),
             "requests": batches.requests,
             "batches": batches.batches,
             "texts": batches.texts,

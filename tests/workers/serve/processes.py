@@ -60,6 +60,25 @@ def head(
     return (path, done.digest)
 
 
+def transformer(models: Path, path: str, encoder: str, *, task: str = "single") -> Name:
+    """A fine-tuned model without any training: random weights, the real files."""
+    from workers.learning.finetune.classifier import Classifier
+
+    model = Classifier.from_encoder(encoder, n_classes=2, task=task)
+    manifest = Manifest(
+        kind="transformer",
+        encoder=encoder,
+        encoder_digest=encoders.digest(encoder),
+        label_order=[[1, "card"], [2, "rate"]],
+        seed=0,
+        task=task,
+    )
+    with checkpoint.draft(models / path) as folder:
+        model.save(folder, WEIGHTS)
+        done = checkpoint.publish(folder, models / path, manifest)
+    return (path, done.digest)
+
+
 class Serving:
     def __init__(self, home: Path, *arguments: str, secret: str = SECRET, port: int = 0) -> None:
         self.home, self.port, self.secret, self.arguments = home, port or free_port(), secret, arguments
