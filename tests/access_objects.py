@@ -11,11 +11,14 @@ from django.utils import timezone
 from apps.accounts.models import ApiToken, User
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
+from apps.feedback.models import RegressionCase, SavedQueue, Ticket
 from apps.learning.models import TrainingRun
 from apps.notices.models import Delivery, Notice, Webhook
 from apps.projects.models import Membership, Project, Role
 from apps.projects.services import invitations
 from apps.registry.models import Deployment, ModelVersion
+from apps.surveys import services as surveys
+from apps.surveys.models import Survey
 
 
 class Objects:
@@ -45,6 +48,13 @@ class Objects:
             "notice": lambda user: {"pk": self.notice(user).pk},
             "webhook": lambda user: {"pk": self.delivery.webhook_id, "delivery": self.delivery.pk},
             "api_webhook": lambda user: {"pk": self.delivery.webhook_id, "delivery": self.delivery.pk},
+            "survey": lambda user: {"pk": self.survey.pk, "token": self.survey.token},
+            "survey_question": lambda user: {"pk": self.survey.pk, "question": self.survey.questions.get().pk},
+            "api_survey": lambda user: {"pk": self.survey.pk, "token": self.survey.token},
+            "api_rewards": lambda user: {"subject": "user-17"},
+            "ticket": lambda user: {"number": self.ticket.number},
+            "triage_queue": lambda user: {"pk": self.queue(user).pk},
+            "case": lambda user: {"pk": self.case.pk},
             "account_reset_password_from_key": lambda user: {"uidb36": "1", "key": "bad-key"},
         }
 
@@ -129,3 +139,24 @@ class Objects:
             state=TrainingRun.State.FAILED,
             finished_at=timezone.now(),
         )
+
+    @cached_property
+    def survey(self) -> Survey:
+        by = User.objects.create_user("sam@example.org", "correct horse battery")
+        made = surveys.create(self.project, by=by, title_en="After the chat")
+        surveys.add_question(made, kind="rating", wording_en="How good was it?")
+        return surveys.open_survey(made)
+
+    @cached_property
+    def ticket(self) -> Ticket:
+        made, _new = Ticket.objects.get_or_create(project=self.project, number=1, defaults={"text": "Where is my card?"})
+        return made
+
+    def queue(self, user: User | None) -> SavedQueue:
+        made, _new = SavedQueue.objects.get_or_create(project=self.project, owner=user, name="mine", query="reach=2")
+        return made
+
+    @cached_property
+    def case(self) -> RegressionCase:
+        label = self.project.labels.all()[0]
+        return RegressionCase.objects.create(project=self.project, ticket=self.ticket, item=self.item, label=label)

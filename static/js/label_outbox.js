@@ -2,6 +2,8 @@
 // closed lid, a reload or a dead server loses nothing. Sending twice is harmless: every one carries its key.
 "use strict";
 
+Marginalia.label ??= {};
+
 Marginalia.label.Outbox = class {
   static ORPHAN_MS = 30_000; // what another tab has not sent by then is sent from here
 

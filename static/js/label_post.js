@@ -1,10 +1,13 @@
 // Talking to the server: one post, its outcome in one of three words: taken (html), refused (sentence), again (why).
 "use strict";
 
+Marginalia.label ??= {};
+
 Marginalia.label.Post = class {
-  constructor({ page, csrf }) {
+  constructor({ page, csrf, form = "#answer" }) {
     this.page = page;
     this.csrf = csrf;
+    this.form = form; // where on the page a fresh token is found
   }
 
   async to(url, fields, { retried = false } = {}) {
@@ -41,7 +44,7 @@ Marginalia.label.Post = class {
     if (response.type === "opaqueredirect" || response.status === 401) return "signedOut";
     if (!response.ok) return "forbidden";
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const fresh = page.querySelector("#answer [name=csrfmiddlewaretoken]");
+    const fresh = page.querySelector(`${this.form} [name=csrfmiddlewaretoken]`);
     if (!fresh) return "signedOut";
     this.csrf.value = fresh.value;
     return "";
