@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.feedback.services import outcomes
-from apps.learning import families, headlines, options, queries, reports
+from apps.learning import families, headlines, options, queries, reports, users_words
 from apps.learning.models import Evaluation, Snapshot
 from apps.learning.services import evaluation, versions
 from apps.registry import queries as registry
@@ -61,6 +61,7 @@ def facts(found: Card) -> dict[str, Any]:
             "frozen_at": found.snapshot.created_at.isoformat() if found.snapshot else None,
             "labels": [{"label": name, "examples": n} for name, n in found.counts],
             "left_out": version.config.get("left_out", []),
+            "users": version.metrics.get("weak"),
         },
         "evaluation": {"n": measured.n, "at": measured.at.isoformat()} | measured.metrics if measured else None,
         "regression_cases": _case_facts(found.cases),
@@ -190,7 +191,8 @@ def _data(found: Card) -> str:
     }
     rows = [(name, str(n)) for name, n in found.counts]
     table = _table([_("Label"), _("Examples")], rows)
-    return f"{sentence}\n\n{table}" if rows else sentence
+    parts = [sentence, *users_words.paragraphs(found.version), table if rows else ""]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _quality(found: Card) -> list[str]:

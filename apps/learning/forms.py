@@ -64,6 +64,14 @@ class RunForm(forms.Form):
         ),
     )
     leave_out = forms.BooleanField(label=_("Leave labels without examples out"), required=False)
+    weak_labels = forms.BooleanField(
+        label=_("Learn from what users said, too"),
+        required=False,
+        help_text=_(
+            "Corrected labels and thumbs count for less than your people's labels: as far as the same kind of voice "
+            "proved right, and only if that helps on labels that your people gave."
+        ),
+    )
     seed = forms.IntegerField(
         label=_("Seed"),
         min_value=0,
@@ -73,7 +81,13 @@ class RunForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, project: Project, versions: list[ModelVersion], missing: int = 0, **kwargs: Any
+        self,
+        *args: Any,
+        project: Project,
+        versions: list[ModelVersion],
+        missing: int = 0,
+        listens: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.project, self.known = project, {version.number: version for version in versions}
@@ -89,6 +103,9 @@ class RunForm(forms.Form):
         self.fields["leave_out"].initial = True  # whoever only presses the button gets a model of what there is
         if not missing:
             del self.fields["leave_out"]
+        self.fields["weak_labels"].initial = listens
+        if project.task_kind != Project.TaskKind.SINGLE:
+            del self.fields["weak_labels"]
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -136,6 +153,7 @@ class RunForm(forms.Form):
             options=given,
             parents=tuple(parents),
             trials=data["trials"] if way.kind == Kind.SEARCH else None,
+            weak_labels=data.get("weak_labels", False) and (way.kind == Kind.HEAD or way.fine_tunes),
         )
 
 

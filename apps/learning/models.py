@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.content.models import Item
+from apps.feedback.models import Signal
 from apps.projects.models import Label, Project
 from apps.registry.models import Deployment, ModelVersion
 
@@ -104,6 +105,7 @@ class Snapshot(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="snapshots")
     hash = models.CharField(max_length=64)
     n_items = models.PositiveIntegerField()
+    checks = models.JSONField(null=True)  # how often users proved right; None where they were not to be listened to
     created_at = models.DateTimeField(default=timezone.now)
 
 
@@ -124,6 +126,19 @@ class SnapshotRow(models.Model):
             ),
             models.CheckConstraint(condition=Q(split="pool"), name="snapshot_never_holdout"),
         ]
+
+
+class SnapshotWeak(models.Model):
+    """What users said of one text, frozen. A trigger refuses texts that are held out or have a truth, by their hash,
+    and texts without consent; what is erased from the signals is gone from here."""
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="weak")
+    signal = models.ForeignKey(Signal, on_delete=models.CASCADE, related_name="+")  # whose text it is
+    text_hash = models.BinaryField(max_length=32)
+    voices = models.JSONField()  # [{"claim", "label": id, "source", "person": number within the snapshot} …]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["snapshot", "text_hash"], name="weak_text_once")]
 
 
 class TrainingRun(models.Model):

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from apps.annotation.models import Resolution
 from apps.content.models import Item, Split
+from apps.feedback.models import FeedbackPolicy
 from apps.learning.models import CurvePoint, Encoding, Repredict, Trainable, TrainingRun
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
@@ -52,6 +53,11 @@ def some_texts(project: Project, most: int) -> list[str]:
     """Texts that will be learned from, for a look at their length."""
     rows = Trainable.objects.filter(project=project).order_by("item_id")
     return list(rows.values_list("item__text", flat=True)[:most])
+
+
+def listens_to_users(project: Project) -> bool:
+    """Whether runs learn from what users said unless somebody decides otherwise."""
+    return FeedbackPolicy.objects.filter(project=project, weak_labels=True).exists()
 
 
 def runs(project: Project) -> QuerySet[TrainingRun]:

@@ -87,6 +87,11 @@ class RunsApi(APIView):
         )
         seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
         leave_out = serializers.BooleanField(default=False, help_text="Leave labels without an example out.")
+        weak_labels = serializers.BooleanField(
+            required=False,
+            help_text="Learn from what users said, too, down-weighted by how often they proved right and only as far "
+            "as it helps on the labels of your people. By default as the project's feedback settings say.",
+        )
 
     @extend_schema(operation_id="runs_list", parameters=[AFTER], responses=RunPage)
     def get(self, request: Request, slug: str) -> Response:
@@ -118,6 +123,7 @@ def _wish(project: Project, data: dict[str, Any]) -> Wish:
         options=data["options"],
         parents=tuple(data["parents"]),
         trials=data.get("trials"),
+        weak_labels=data.get("weak_labels"),
     )
 
 

@@ -34,6 +34,7 @@ def run_new(request: UserRequest, slug: str) -> HttpResponse:
     project = _managed_by(request, slug)
     data, versions = pages.data(project), run_pages.offered_versions(project)
     more: dict[str, Any] = {"project": project, "versions": versions, "missing": len(data.missing)}
+    more["listens"] = queries.listens_to_users(project)
     status, refusal = 200, ""
     if request.method == "POST":
         form, status = RunForm(request.POST, **more), 422
@@ -59,7 +60,8 @@ def run_new(request: UserRequest, slug: str) -> HttpResponse:
 def _kept(given: QueryDict) -> dict[str, Any]:
     """What was filled in before another way was looked at."""
     kept = given.dict() | {"versions": given.getlist("versions")}
-    return kept | {"leave_out": "leave_out" in given} if "seed" in given else kept
+    boxes = {name: name in given for name in ("leave_out", "weak_labels")}
+    return kept | boxes if "seed" in given else kept
 
 
 @login_required

@@ -109,11 +109,13 @@ class Sources:
 
     def __init__(self, checks: Iterable[Check], base: dict[Claim, float]) -> None:
         self.base = {claim: float(np.clip(base.get(claim, 0.5), 0.02, 0.98)) for claim in CLAIMS}
-        self._seen: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
+        self._seen: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0, 0])
         for check in checks:
+            # one who was checked a thousand times does not speak for the others
+            share = 1.0 if check.person == NOBODY else min(1.0, PERSON_CAP / max(1, check.right + check.wrong))
             for path in _paths(check.claim, check.source, check.person):
-                self._seen[path][0] += check.right
-                self._seen[path][1] += check.wrong
+                self._seen[path][0] += share * check.right
+                self._seen[path][1] += share * check.wrong
 
     def rate(self, voice: Voice) -> float:
         """Probability that this voice's claim is right: the posterior mean, from the kind down to the person."""
@@ -149,7 +151,7 @@ class Sources:
             before = base + BELIEF * (1 - base)
             a, b = right + STRENGTH * before, wrong + STRENGTH * (1 - before)
             interval = Interval(float(betaincinv(a, b, 0.025)), float(betaincinv(a, b, 0.975)))
-            rows.append(Reliability(claim, right + wrong, right, a / (a + b), interval, base, heard[claim]))
+            rows.append(Reliability(claim, round(right + wrong), round(right), a / (a + b), interval, base, heard[claim]))
         return rows
 
 

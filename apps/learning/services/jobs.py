@@ -11,6 +11,7 @@ from django.db.models import BigIntegerField, F, Func, Value
 
 from apps.content.models import Item, Split
 from apps.learning.models import SnapshotRow, TrainingRun
+from apps.learning.services import weak
 from apps.registry import queries as registry
 from apps.registry.models import ModelVersion
 
@@ -49,6 +50,7 @@ def prepare(run: TrainingRun) -> Path:
     folder = folder_of(run)
     folder.mkdir(parents=True, exist_ok=True)
     _write_examples(run, folder / "examples.jsonl")
+    weak.write(run, folder)
     if run.kind in TEXTS:
         _write_texts(run, folder / "texts.jsonl", TEXTS[Kind(run.kind)])
     parents = [str(models_root() / version.path) for version in parents_of(run)]

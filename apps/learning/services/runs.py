@@ -31,7 +31,7 @@ def create(project: Project, by: User, wish: Wish) -> TrainingRun:
             # the row first: its constraint keeps a second run out before the snapshot is copied
             run = TrainingRun.objects.create(project=project, kind=wish.kind, config=plan.config, seed=wish.seed, by=by)
             if plan.freezes:
-                run.snapshot = snapshots.take(project, plan.labels)
+                run.snapshot = snapshots.take(project, plan.labels, with_users=bool(plan.config.get("weak_labels")))
                 run.save(update_fields=["snapshot"])
             return run
     except IntegrityError as error:

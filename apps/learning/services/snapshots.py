@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from apps.learning.models import Snapshot, SnapshotRow
+from apps.learning.services import weak
 from apps.projects.models import Label, Project
 
 _LABEL = """
@@ -35,14 +36,16 @@ _COPY = {Project.TaskKind.SINGLE: _LABEL, Project.TaskKind.MULTI: _LABELS, Proje
 
 
 @transaction.atomic
-def take(project: Project, labels: Sequence[Label]) -> Snapshot:
-    """The current truths of these labels, frozen."""
+def take(project: Project, labels: Sequence[Label], *, with_users: bool = False) -> Snapshot:
+    """The current truths of these labels, frozen; `with_users` also what users said of other texts."""
     snapshot = Snapshot.objects.create(project=project, hash="", n_items=0)
     values: dict[str, Any] = {"snapshot": snapshot.pk, "project": project.pk, "labels": [label.pk for label in labels]}
     with connection.cursor() as cursor:
         cursor.execute(_COPY[Project.TaskKind(project.task_kind)], values)
     snapshot.hash, snapshot.n_items = fingerprint(_truths(snapshot, {label.pk: label.name for label in labels}))
-    snapshot.save(update_fields=["hash", "n_items"])
+    if with_users:
+        weak.freeze(snapshot, labels)
+    snapshot.save(update_fields=["hash", "n_items", "checks"])
     return snapshot
 
 

@@ -50,6 +50,7 @@ class Wish:
     options: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[int, ...] = ()  # numbers of versions: what is derived from, or what a transformer goes on from
     trials: int | None = None  # of a search
+    weak_labels: bool | None = None  # listen to users as well; None: as the project's policy says
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,20 @@ def _taught(project: Project, wish: Wish) -> Plan:
             "left_out": [count.label.name for count in counts if not count.n],
             "labels": [[count.label.pk, count.label.name] for count in taught],
         }
+        | ({"weak_labels": True} if _listens(project, wish) else {})
         | _settings(project, wish, encoder, len(taught)),
         freezes=True,
     )
+
+
+def _listens(project: Project, wish: Wish) -> bool:
+    """Whether what users said is learnt from: only by choice, the run's or the project's."""
+    single = project.task_kind == Project.TaskKind.SINGLE
+    if wish.weak_labels and not single:
+        raise InvalidInput(_("What users say can be learnt from only where a text has one label."), field="weak_labels")
+    if wish.weak_labels is None:
+        return single and queries.listens_to_users(project)
+    return wish.weak_labels
 
 
 def _settings(project: Project, wish: Wish, encoder: str, k: int) -> dict[str, Any]:
@@ -222,6 +234,8 @@ def _enumerated(names: list[str]) -> str:
 
 # --- made of versions that are there -------------------------------------------------------------------
 def _derived(project: Project, wish: Wish) -> Plan:
+    if wish.weak_labels:
+        raise InvalidInput(_("Only a run that learns from labels can listen to users."), field="weak_labels")
     parents = _versions(project, wish.parents)
     if not parents:
         raise InvalidInput(_("Say which version it should be made of."), field="parents")
