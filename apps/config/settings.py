@@ -82,6 +82,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.config.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "apps.feedback.intake_api.DirectIntake",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

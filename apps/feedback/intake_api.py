@@ -1,9 +1,12 @@
 """`POST /api/v1/feedback`: lean on purpose, for it is called by every click in somebody else's product."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
@@ -121,6 +124,21 @@ class Feedback(APIView):
         except DomainError as refusal:
             return _refusal(refusal)
         return readable(_received(key, request), request)
+
+
+class DirectIntake:
+    """Middleware: leads to the intake at once. Sessions, forms and the search through all addresses are no part of it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.answer, self.path = Feedback.as_view(), ""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        self.path = self.path or reverse("api_feedback")
+        if request.path != self.path:
+            return self.get_response(request)
+        with translation.override(translation.get_language_from_request(request)):
+            return self.answer(request)
 
 
 def _received(key: IntakeKey, request: HttpRequest) -> HttpResponse:
