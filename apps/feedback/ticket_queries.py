@@ -40,9 +40,8 @@ class Filters:
 def tickets(project: Project, by: Filters | None = None) -> QuerySet[Ticket]:
     """By priority, the highest first."""
     by = by or Filters()
-    found = Ticket.objects.filter(project=project).select_related(
-        "predicted", "wanted", "assignee", "fixed_in", "project"
-    )
+    found = Ticket.objects.filter(project=project).defer("wording", "vector")
+    found = found.select_related("predicted", "wanted", "assignee", "fixed_in", "project")
     if not by.everything:
         found = found.filter(state__in=by.states or Ticket.WAITING)
     if by.q:

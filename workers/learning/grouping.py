@@ -85,7 +85,11 @@ def _leaders(rows: Rows, threshold: float, block: int) -> NDArray[np.int64]:
 
 
 def _check(rows: Rows, representatives: Rows, threshold: float) -> None:
-    if rows.ndim != 2 or representatives.ndim != 2 or (len(representatives) and rows.shape[1] != representatives.shape[1]):
+    if (
+        rows.ndim != 2
+        or representatives.ndim != 2
+        or (len(representatives) and rows.shape[1] != representatives.shape[1])
+    ):
         raise LearningError("Vectors of different encoders cannot be compared: compute them anew with one encoder.")
     if not 0 < threshold <= 1:
         raise LearningError("The cosine from which two texts count as the same lies above 0 and at most at 1.")

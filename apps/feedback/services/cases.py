@@ -46,7 +46,12 @@ def _made(ticket: Ticket, truth: Resolution, by: User | None) -> RegressionCase:
     try:
         with transaction.atomic():
             return RegressionCase.objects.create(
-                project=ticket.project, ticket=ticket, item_id=truth.item_id, label=truth.label, value=truth.value, by=by
+                project=ticket.project,
+                ticket=ticket,
+                item_id=truth.item_id,
+                label=truth.label,
+                value=truth.value,
+                by=by,
             )
     except IntegrityError:  # another process was quicker
         made = _live(ticket)

@@ -71,7 +71,8 @@ def _new_truth(ticket: Ticket) -> Resolution | None:
     truth = cases.truth_of(ticket.item_id)
     if truth is None or (truth.label_id is None and truth.value is None):
         return None
-    asked = ticket.moves.filter(action="accept", undone_by=None).order_by("-pk").values_list("at", flat=True).first()
+    accepts = ticket.moves.filter(action="accept", undone_by=None).order_by("-pk")
+    asked = accepts.values_list("at", flat=True).first()
     if asked is None or truth.changed_at > asked:
         return truth
     answered = ticket.task is not None and ticket.task.state == Task.State.DONE
@@ -126,7 +127,12 @@ def _renewed(case: RegressionCase) -> bool:
         return True
     if ticket.state == State.DUPLICATE or not same_answer(what_it_said(ticket), truth.label_id or truth.value):
         RegressionCase.objects.create(
-            project=case.project, ticket=ticket, item=case.item, label=truth.label, value=truth.value, pinned=case.pinned
+            project=case.project,
+            ticket=ticket,
+            item=case.item,
+            label=truth.label,
+            value=truth.value,
+            pinned=case.pinned,
         ).failed.set(case.failed.all())
     elif ticket.state in {State.CONFIRMED, State.REGRESSED}:
         tickets.dismiss(ticket, None, why=Ticket.Dismissal.MODEL_RIGHT, answer=kind_answer(ticket))
