@@ -32,6 +32,7 @@ PUBLIC = {
     *("account_login", "account_logout", "account_inactive"),
     *("account_reset_password", "account_reset_password_done", "account_reset_password_from_key"),
     *("account_reset_password_from_key_done", "invitation_accept"),
+    "survey_page",  # a survey's link is for people outside
 }
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.surveys.models import Question, Survey
 
 
-class SurveyForm(forms.ModelForm[Survey]):
+class SurveyForm(forms.ModelForm):
     class Meta:
         model = Survey
         fields = ["title_en", "title_zh", "intro_en", "intro_zh", "quota", "once"]
@@ -21,7 +21,7 @@ class SurveyForm(forms.ModelForm[Survey]):
         widgets = {"intro_en": forms.Textarea(attrs={"rows": 2}), "intro_zh": forms.Textarea(attrs={"rows": 2})}
 
 
-class QuestionForm(forms.ModelForm[Question]):
+class QuestionForm(forms.ModelForm):
     options_en = forms.CharField(
         label=_("answers to choose from, English"),
         required=False,

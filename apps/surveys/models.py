@@ -41,7 +41,11 @@ class Survey(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=~Q(title_en="", title_zh=""), name="survey_has_a_title"),
+            models.CheckConstraint(
+                condition=~Q(title_en="", title_zh=""),
+                name="survey_has_a_title",
+                violation_error_message=_("A survey needs a title in one language at least."),
+            ),
             models.CheckConstraint(condition=Q(quota=None) | Q(quota__gte=1), name="survey_quota_is_positive"),
         ]
 
@@ -71,7 +75,11 @@ class Question(models.Model):
     class Meta:
         ordering = ["position", "pk"]
         constraints = [
-            models.CheckConstraint(condition=~Q(wording_en="", wording_zh=""), name="question_has_words"),
+            models.CheckConstraint(
+                condition=~Q(wording_en="", wording_zh=""),
+                name="question_has_words",
+                violation_error_message=_("A question needs words in one language at least."),
+            ),
         ]
 
     def __str__(self) -> str:
