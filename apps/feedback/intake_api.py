@@ -127,7 +127,7 @@ class Feedback(APIView):
 
 
 class DirectIntake:
-    """Middleware: leads to the intake at once. Sessions, forms and the search through all addresses are no part of it."""
+    """Middleware: leads to the intake at once, past sessions, forms and the search through all addresses."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
