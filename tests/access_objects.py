@@ -12,11 +12,13 @@ from apps.accounts.models import ApiToken, User
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
 from apps.feedback.models import RegressionCase, SavedQueue, Ticket
+from apps.feedback.models import IntakeKey
 from apps.learning.models import TrainingRun
 from apps.notices.models import Delivery, Notice, Webhook
 from apps.projects.models import Membership, Project, Role
 from apps.projects.services import invitations
 from apps.registry.models import Deployment, ModelVersion
+from apps.serving.models import Served
 from apps.surveys import services as surveys
 from apps.surveys.models import Survey
 
@@ -55,6 +57,10 @@ class Objects:
             "ticket": lambda user: {"number": self.ticket.number},
             "triage_queue": lambda user: {"pk": self.queue(user).pk},
             "case": lambda user: {"pk": self.case.pk},
+            "intake_key_revoke": lambda user: {"pk": self.intake_key.pk},
+            "api_intake_key": lambda user: {"pk": self.intake_key.pk},
+            "api_subject": lambda user: {"key": "maria"},
+            "api_served": lambda user: {"pk": self.served.pk},
             "account_reset_password_from_key": lambda user: {"uidb36": "1", "key": "bad-key"},
         }
 
@@ -104,6 +110,11 @@ class Objects:
         return content.receive(self.project, by, SimpleUploadedFile("a.csv", b"text,label\nWhere is my card?,card\n"))
 
     @cached_property
+    def intake_key(self) -> IntakeKey:
+        fields = {"name": "shop", "prefix": "mk_pub_", "digest": "walk"}
+        return IntakeKey.objects.create(project=self.project, **fields)
+
+    @cached_property
     def item(self) -> Item:
         text = "Where is my card?"
         digest = hashlib.sha256(text.encode()).digest()
@@ -129,6 +140,12 @@ class Objects:
             config={},
             path="none",
             digest="d",
+        )
+
+    @cached_property
+    def served(self) -> Served:
+        return Served.objects.create(
+            project=self.project, version=self.version, text_hash=b"0" * 32, confidence=0.5, probabilities=[0.5]
         )
 
     @cached_property
