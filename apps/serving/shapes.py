@@ -80,7 +80,7 @@ def said(row: Served, version: ModelVersion, names: Mapping[int, str], text: str
     told: dict[str, Any] = {"confidence": round(row.confidence, 6)}
     if version.task == Project.TaskKind.SPANS:
         return told | {"spans": [_span(span, names, text) for span in (row.value or {}).get("spans", [])]}
-    told["probabilities"] = _numbers(row.probabilities)
+    told["probabilities"] = [round(number, 6) for number in row.probabilities or []]
     if version.task == Project.TaskKind.MULTI:
         return told | {"labels": [names.get(pk, "") for pk in (row.value or {}).get("labels", [])]}
     return told | {
@@ -88,13 +88,6 @@ def said(row: Served, version: ModelVersion, names: Mapping[int, str], text: str
         "shown": names.get(row.shown_id) if row.shown_id else None,
         "propensity": row.propensity,
     }
-
-
-def _numbers(vector: Any) -> list[float]:
-    if vector is None:
-        return []
-    numbers = vector if isinstance(vector, list) else vector.to_list()
-    return [round(number, 6) for number in numbers]
 
 
 def _span(span: dict[str, Any], names: Mapping[int, str], text: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_every_text_gets_an_answer_and_an_id_that_feedback_can_point_at(
     assert first["propensity"] == 1.0
     row = Served.objects.get(pk=first["id"])
     assert (row.version, row.label.name, row.shown.name) == (version, "exchange rate", "exchange rate")
-    assert row.probabilities.to_list() == pytest.approx(first["probabilities"], abs=1e-3)
+    assert row.probabilities == pytest.approx(first["probabilities"], abs=1e-3)
     assert Served.objects.filter(pk=second["id"]).exists()
 
 
