@@ -1,0 +1,1 @@
+"""Watching content and answers over time: surges, silence, drift, topics, rising phrases. Arrays in, verdicts out."""
