@@ -20,7 +20,8 @@ class RewardRule(models.Model):
     kind = models.CharField(max_length=9, choices=Signal.Kind.choices)
     outcome = models.CharField(max_length=5, choices=Outcome.choices)
     points = models.PositiveIntegerField(_("points"))
-    per_day = models.PositiveIntegerField(_("at most a day, per person"), default=10)
+    per_day = models.PositiveIntegerField(_("at most a day, per person"), default=10)  # contributions that earn
+    since = models.DateTimeField(default=timezone.now)  # what came before earns nothing
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "kind", "outcome"], name="reward_rule_once")]
@@ -42,6 +43,9 @@ class RewardEntry(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["signal", "outcome"], condition=Q(points__gt=0), name="reward_once_per_signal_and_outcome"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["signal", "outcome"], condition=Q(points__lt=0), name="reward_taken_back_once"
+            ),
         ]
         indexes = [models.Index(fields=["project", "subject", "at"], name="reward_of_subject")]
