@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
-from apps.feedback import ticket_queries, transitions, triage_words
+from apps.feedback import ticket_queries, transitions, triage_words, version_says
 from apps.feedback import triage_queries as queries
 from apps.feedback.models import Ticket, TicketMove
 from apps.feedback.ticket_queries import Day
@@ -82,6 +82,7 @@ def ticket(user: User, project: Project, shown: Ticket) -> dict[str, Any]:
         "parts": detail.standing.spelled_out,
         "bars": bars(detail.days),
         "similar": ticket_queries.similar(shown, most=5),
+        "says": version_says.says(shown),
         "came_back_with": next((move.data.get("version") for move in moves if move.action == "regress"), None),
     }
 
