@@ -187,7 +187,36 @@ class SpanMetrics:
         return asdict(self) | {"task": "spans", "headline": asdict(self.headline)}
 
 
-AnyMetrics = Metrics | MultiMetrics | SpanMetrics
+@dataclass(frozen=True, slots=True)
+class EngagementMetrics:
+    """One model of clicks on items that were shown. Losses are in nats a showing; intervals resample items, 95 %."""
+
+    n: int  # items
+    shown: int
+    clicked: int
+    base_rate: float
+    log_loss: float
+    log_loss_interval: Interval
+    base_log_loss: float  # of the base rate, which is the same answer for all
+    gain: float  # base_log_loss − log_loss: above 0 it knows more than the base rate
+    gain_interval: Interval
+    auc: float
+    auc_interval: Interval
+    ece: float
+    ece_null: float  # what a perfectly calibrated model would show
+    brier: float
+    spread: float  # how much alike the showings of one item are, beyond its probability; 0: independent
+    reliability: tuple[ReliabilityBin, ...] = ()  # over ten parts of equal showings
+
+    @property
+    def headline(self) -> Headline:
+        return Headline("auc", self.auc, self.auc_interval)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"task": "engagement", "headline": asdict(self.headline)}
+
+
+AnyMetrics = Metrics | MultiMetrics | SpanMetrics | EngagementMetrics
 
 
 @dataclass(frozen=True, slots=True)
