@@ -41,6 +41,7 @@ app.conf.update(
         "forget-served": {"task": "serving.forget", "schedule": 600.0},
         "group": {"task": "feedback.group_due", "schedule": 1.0},
         "follow": {"task": "feedback.follow", "schedule": 2.0},
+        "reward": {"task": "feedback.reward", "schedule": 30.0},
         "read-tickets": {"task": "feedback.read_tickets", "schedule": 10.0},
         "webhooks": {"task": "notices.deliver", "schedule": 5.0},
         "mail": {"task": "notices.mail", "schedule": 30.0},

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from apps.feedback.services import grouping, loop, meanings
+from apps.feedback.services import grouping, loop, meanings, rewards
 from apps.projects.models import Project
 
 
@@ -29,4 +29,11 @@ def follow() -> None:
 def read_tickets() -> None:
     for pk in meanings.unread_projects():
         while meanings.read(Project.objects.get(pk=pk)) == meanings.BATCH:
+            pass
+
+
+@shared_task(name="feedback.reward")
+def reward() -> None:
+    for pk in rewards.projects_with_rewards():
+        while rewards.credit(Project.objects.get(pk=pk)).full:
             pass
