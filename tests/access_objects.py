@@ -11,8 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import ApiToken, User
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
-from apps.feedback.models import RegressionCase, SavedQueue, Ticket
-from apps.feedback.models import IntakeKey
+from apps.feedback.models import IntakeKey, RegressionCase, SavedQueue, Ticket
 from apps.learning.models import TrainingRun
 from apps.notices.models import Delivery, Notice, Webhook
 from apps.projects.models import Membership, Project, Role
@@ -60,6 +59,7 @@ class Objects:
             "intake_key_revoke": lambda user: {"pk": self.intake_key.pk},
             "api_intake_key": lambda user: {"pk": self.intake_key.pk},
             "api_subject": lambda user: {"key": "maria"},
+            "dashboard_csv": lambda user: {"block": "volume"},
             "api_served": lambda user: {"pk": self.served.pk},
             "account_reset_password_from_key": lambda user: {"uidb36": "1", "key": "bad-key"},
         }
@@ -166,7 +166,9 @@ class Objects:
 
     @cached_property
     def ticket(self) -> Ticket:
-        made, _new = Ticket.objects.get_or_create(project=self.project, number=1, defaults={"text": "Where is my card?"})
+        made, _new = Ticket.objects.get_or_create(
+            project=self.project, number=1, defaults={"text": "Where is my card?"}
+        )
         return made
 
     def queue(self, user: User | None) -> SavedQueue:
