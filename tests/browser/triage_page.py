@@ -1,0 +1,36 @@
+"""What the triage page shows, and how a test waits for it."""
+
+from playwright.sync_api import Page, expect
+
+from apps.feedback.models import Ticket
+
+PAGE = "/p/bank/triage/"
+
+
+def current(page: Page) -> int:
+    return int(page.locator("#ticket").get_attribute("data-number") or 0)
+
+
+def at(page: Page, number: int) -> None:
+    expect(page.locator("#ticket")).to_have_attribute("data-number", str(number))
+
+
+def numbers(page: Page) -> list[int]:
+    return [int(row) for row in page.eval_on_selector_all(".ticket-row", "rows => rows.map(row => row.dataset.number)")]
+
+
+def saved(page: Page) -> None:
+    expect(page.locator("#saved")).to_have_attribute("data-state", "saved")
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.id"))
+
+
+def states() -> dict[int, str]:
+    return dict(Ticket.objects.values_list("number", "state"))
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
