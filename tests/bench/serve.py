@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             batches = ask(seconds=args.seconds, clients=2, batch=BATCH)
             promoted, loaded = promotions(ask, versions, args.seconds)
         logs = (alone, crowd, batches, promoted)
+        if not all(log.milliseconds for log in logs):
+            raise SystemExit(next(error for log in logs for error in log.errors))
         return {
             "p50_ms": round(statistics.median(alone.milliseconds), 2),
             "p95_ms": percentile(alone.milliseconds, 95),
