@@ -67,7 +67,7 @@ def _begun(ticket: Ticket) -> bool:
 
 
 def _new_truth(ticket: Ticket) -> Resolution | None:
-    """The truth given since people were asked. A reviewer's or a gold one stands: it decides once they have answered."""
+    """The truth given since people were asked. A reviewer's or a gold one stands, and decides once they answered."""
     truth = cases.truth_of(ticket.item_id)
     if truth is None or (truth.label_id is None and truth.value is None):
         return None

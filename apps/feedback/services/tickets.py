@@ -181,6 +181,11 @@ _VERBS: dict[str, Callable[..., TicketMove]] = {
 }
 
 
+def act(ticket: Ticket, action: str, by: User, **values: Any) -> TicketMove:
+    """The move of this name, with what belongs to it."""
+    return _VERBS[action](ticket, by, **values)
+
+
 @transaction.atomic
 def bulk(project: Project, numbers: Sequence[int], action: str, by: User, **values: Any) -> Done:
     """The same move for many tickets. Those that refuse stay as they are and say why; the others move together."""
