@@ -105,7 +105,12 @@ def drawn(args: argparse.Namespace) -> Stream:
     left = [known[i] for i in rng.permutation(len(known))]
     for batch in range(BATCHES):
         wished = set(range(args.old)) if batch < FIRST_NEW else arriving(args, batch)
-        picked = [e for e in left if e.label in wished][: args.batch]
+        fitting = [e for e in left if e.label in wished]
+        # a class that goes on arriving is dealt out over what is left of the stream
+        most = (
+            len(fitting) if batch < FIRST_NEW or args.new >= BATCHES - FIRST_NEW else len(fitting) // (BATCHES - batch)
+        )
+        picked = fitting[: min(args.batch, most)]
         ids = {e.id for e in picked}
         left = [e for e in left if e.id not in ids]
         stream.batches.append(picked)
