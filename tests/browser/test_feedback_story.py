@@ -1,0 +1,182 @@
+"""From a user's thumb to a test that the next model must pass: `manage.py up`, real workers, four people's browsers."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.bench.server import Product, product
+from tests.browser.conftest import Watch
+from tests.browser.test_story import PASSWORD, shell
+from tests.config.processes import OURS
+
+# the demonstration's project in small: thirty labelled questions, some to be held out, some nobody has labelled
+SETTING = """
+import django; django.setup()
+from apps.accounts.models import User
+from apps.feedback.demo_chat import SLUG
+from apps.projects.models import Label, Membership, Project
+from tests.learning.teach import WORDS, add_item, add_items, resolve
+
+project = Project.objects.create(slug=SLUG, name="Bank questions", encoder="char-ngrams")
+for place, name in enumerate(WORDS, start=1):
+    Label.objects.create(project=project, name=name, position=place, color=place, hotkey=str(place))
+for name, role in (("Ada", "administrator"), ("Ana", "annotator"), ("Dana", "product_manager"), ("Uma", "viewer")):
+    user = User.objects.create_user(f"{{name.lower()}}@example.org", {password!r}, name=name)
+    Membership.objects.create(project=project, user=user, role=role)
+add_items(project, 9)
+add_items(project, 4, split="holdout")
+first = project.labels.get(position=1)
+for number in range(5):  # a model that knows nothing would say this one
+    resolve(add_item(project, f"my card is somewhere in the post, number {{number}}"), first)
+for number in range(20):
+    add_item(project, f"a question about euros, cards and my top up, number {{number}}")
+"""
+LABELS = ("card arrival", "exchange rate", "top up failed")
+COMPLAINT = "the shop says my plastic was swallowed by the machine"
+PROJECT = "/p/bank-questions"
+PATIENCE = 120  # seconds for any one thing that happens in the background
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Product]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OURS:  # the product starts its own servers, not those of the test session
+            patch.delenv(name, raising=False)
+        with product() as server:
+            shell(server, SETTING.format(password=PASSWORD))
+            yield server
+
+
+@pytest.fixture
+def sign_in(running: Product, chromium: Browser, watch: Watch) -> Iterator[Callable[[str], Page]]:
+    contexts = []
+
+    def signed_in(name: str) -> Page:
+        context = chromium.new_context(base_url=running.url)
+        context.set_default_timeout(60_000)
+        contexts.append(context)
+        page = context.new_page()
+        watch.over(page)
+        page.goto("/accounts/login/")
+        page.get_by_label(re.compile("e-?mail", re.I)).fill(f"{name}@example.org")
+        page.get_by_label("Password", exact=False).first.fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "login" not in url)
+        return page
+
+    yield signed_in
+    for context in contexts:
+        context.close()
+
+
+def awaited(page: Page, path: str, find: Callable[[], Locator]) -> Locator:
+    """Looks again until it is there: what happens in the background comes in its own time."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        page.goto(path)
+        if find().count():
+            return find().first
+        assert time.monotonic() < ends, f"{path} never showed it:\n{page.locator('main').inner_text()[:3000]}"
+        page.wait_for_timeout(1_000)
+
+
+def state(page: Page, words: str) -> None:
+    """The ticket's badge."""
+    awaited(page, f"{PROJECT}/triage/1/", lambda: page.locator(".ticket-head .badge", has_text=words))
+
+
+def train(ada: Page, **options: str) -> None:
+    ada.goto(f"{PROJECT}/train/new/")
+    expect(ada.get_by_text("Head only").first).to_be_visible()
+    if options:
+        ada.locator("summary", has_text="Options").click()
+    for name, value in options.items():
+        ada.locator(f"[name={name}]").fill(value)
+    ada.get_by_role("button", name="Start the run").click()
+    expect(ada.get_by_text("succeeded").first).to_be_visible(timeout=PATIENCE * 1_000)
+
+
+def promote(ada: Page, version: int, *, why: str = "") -> None:
+    ada.goto(f"{PROJECT}/train/")
+    box = ada.locator(".decision")
+    if why:
+        box.get_by_label("Why").fill(why)
+    box.get_by_role("button", name=f"Promote v{version}").click()
+
+
+def complain(uma: Page) -> str:
+    """A thumb down in the chat, then what it should have been: neither what was said nor what the majority is."""
+    ends = time.monotonic() + PATIENCE
+    uma.goto("/demo/support/")
+    turn = uma.locator("[data-prediction], .said").last
+    while not uma.get_by_role("button", name="No", exact=True).count():
+        assert time.monotonic() < ends, uma.locator("main").inner_text()
+        uma.locator("[name=text]").fill(COMPLAINT)
+        uma.keyboard.press("Enter")
+        uma.wait_for_timeout(3_000)  # the version has only just gone live: it may still be on its way into memory
+    uma.get_by_role("button", name="No", exact=True).last.click()
+    offered = [name for name in LABELS[1:] if uma.get_by_role("button", name=name, exact=True).count()]
+    assert offered, turn.inner_text()
+    with uma.expect_response("**/api/v1/feedback") as answer:
+        uma.get_by_role("button", name=offered[0], exact=True).last.click()
+    assert answer.value.status == 202
+    return offered[0]
+
+
+def test_a_thumb_becomes_a_test_that_the_next_model_must_pass(sign_in: Callable[[str], Page]) -> None:
+    ada, uma, dana, ana = (sign_in(name) for name in ("ada", "uma", "dana", "ana"))
+    train(ada)
+    promote(ada, 1)
+    expect(ada.locator("p.answer")).to_contain_text("v1 is live")
+
+    wanted = complain(uma)
+
+    # the product manager accepts it by keyboard
+    row = awaited(dana, f"{PROJECT}/triage/", lambda: dana.locator(".ticket-row", has_text=COMPLAINT))
+    expect(row).to_contain_text(wanted)
+    row.locator("[data-ticket]").click()
+    expect(dana.locator("#ticket-heading")).to_contain_text("Ticket 1")
+    dana.keyboard.press("1")
+    state(dana, "accepted")
+
+    # the annotator is asked before everything else, and agrees with the complaint
+    awaited(ana, f"{PROJECT}/label/", lambda: ana.locator("#item-text", has_text=COMPLAINT))
+    ana.keyboard.press(str(LABELS.index(wanted) + 1))
+    expect(ana.locator("#item-text")).not_to_have_text(COMPLAINT)
+    state(dana, "complaint was right")
+
+    # the next version has learnt it
+    train(ada)
+    ada.goto(f"{PROJECT}/train/")
+    fixes = ada.locator(".decision .figure", has_text="Regression cases it fixes")
+    expect(fixes).to_contain_text("1")
+    promote(ada, 2)
+    expect(ada.locator("p.answer")).to_contain_text("v2 is live")
+    state(dana, "fixed in v2")
+
+    # a third one, made bad on purpose, is refused …
+    train(ada, c="0.000001")
+    promote(ada, 3)
+    refusal = ada.get_by_role("alert")
+    expect(refusal).to_contain_text("v3 breaks 1 pinned regression case")
+    expect(refusal).to_contain_text("(ticket 1)")
+    state(dana, "fixed in v2")
+    expect(dana.get_by_text("would break it")).to_be_visible()
+    expect(dana.locator("a.bell")).to_have_attribute("aria-label", "Notices")
+
+    # … and forced through with a reason: the ticket comes back and its manager is told
+    promote(ada, 3, why="to see the alarm")
+    expect(ada.locator("p.answer")).to_contain_text("v3 is live")
+    expect(ada.get_by_text("“to see the alarm”")).to_be_visible()
+    state(dana, "came back")
+    expect(dana.locator("a.bell")).to_have_attribute("aria-label", "Notices, 1 unread")
+    dana.locator("a.bell").click()
+    expect(dana.get_by_text("Ticket 1 came back with v3")).to_be_visible()
+
+    # what v3 answers differently is put to people
+    awaited(ada, f"{PROJECT}/train/versions/3/flips/", lambda: ada.get_by_text("sent to people to look at"))
