@@ -121,8 +121,8 @@ class Tickets(APIView):
         project = _project(request, slug)
         given = _given(TicketQuery, request.query_params)
         after, limit = given.pop("after"), given.pop("limit")
-        states = given.pop("state", set())
-        by = queries.Filters(states=tuple(sorted(states - {"all"})), everything="all" in states, **given)
+        states = given.pop("state", ())
+        by = queries.Filters(states=tuple(sorted(set(states) - {"all"})), everything="all" in states, **given)
         found = _after(queries.tickets(project, by), after)[: limit + 1]
         shown = list(found)
         more = len(shown) > limit

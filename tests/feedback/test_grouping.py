@@ -1,6 +1,5 @@
 """Signals become tickets."""
 
-import uuid
 from datetime import timedelta
 from typing import Any
 

@@ -17,8 +17,6 @@ from tests.feedback import complaints
 pytestmark = pytest.mark.django_db
 State = Ticket.State
 ACTIONS = sorted({action for moves in transitions.ALLOWED.values() for action in moves})
-MOVES = [(state, action, after) for state, moves in transitions.ALLOWED.items() for action, after in moves.items()]
-REFUSED = [(state, action) for state in State for action in ACTIONS if action not in transitions.ALLOWED[state]]
 
 
 def act(action: str, ticket: Ticket, by: User) -> TicketMove:
@@ -26,7 +24,9 @@ def act(action: str, ticket: Ticket, by: User) -> TicketMove:
     verbs: dict[str, Callable[[], TicketMove]] = {
         "accept": lambda: tickets.accept(ticket, by),
         "dismiss": lambda: tickets.dismiss(ticket, by, why="unclear"),
-        "duplicate": lambda: tickets.duplicate(ticket, complaints.ticket(ticket.project, 999, text="other"), by),
+        "duplicate": lambda: tickets.duplicate(
+            ticket, complaints.ticket(ticket.project, 900 + ticket.number, "other"), by
+        ),
         "snooze": lambda: tickets.snooze(ticket, by, until=timezone.now() + timedelta(days=1)),
         "reopen": lambda: tickets.reopen(ticket, by),
         "label": lambda: tickets.begin_labelling(ticket),
@@ -44,24 +44,22 @@ def test_every_state_is_in_the_table() -> None:
     assert set(ACTIONS) == set(transitions.BY_PEOPLE) - {"assign"} | set(transitions.BY_THE_LOOP)
 
 
-@pytest.mark.parametrize(("state", "action", "after"), MOVES)
-def test_every_allowed_move_works_and_is_logged(
-    project: Project, dana: User, state: State, action: str, after: State
-) -> None:
-    ticket = complaints.ticket(project, state=state)
-    move = act(action, ticket, dana)
-    ticket.refresh_from_db()
-    assert ticket.state == after
-    assert (move.action, move.before, move.after) == (action, state, after)
+@pytest.mark.parametrize("state", State)
+def test_every_allowed_move_works_and_is_logged(project: Project, dana: User, state: State) -> None:
+    for number, (action, after) in enumerate(transitions.ALLOWED[state].items(), start=1):
+        ticket = complaints.ticket(project, number, text=f"text {number}", state=state)
+        move = act(action, ticket, dana)
+        ticket.refresh_from_db()
+        assert ticket.state == after, action
+        assert (move.action, move.before, move.after) == (action, state, after)
 
 
-@pytest.mark.parametrize(("state", "action"), REFUSED)
-def test_every_other_move_is_refused_and_changes_nothing(
-    project: Project, dana: User, state: State, action: str
-) -> None:
-    ticket = complaints.ticket(project, state=state)
-    with pytest.raises(DomainError):
-        act(action, ticket, dana)
-    ticket.refresh_from_db()
-    assert ticket.state == state
-    assert not ticket.moves.exists()
+@pytest.mark.parametrize("state", State)
+def test_every_other_move_is_refused_and_changes_nothing(project: Project, dana: User, state: State) -> None:
+    for number, action in enumerate(sorted(set(ACTIONS) - set(transitions.ALLOWED[state])), start=1):
+        ticket = complaints.ticket(project, number, text=f"text {number}", state=state)
+        with pytest.raises(DomainError):
+            act(action, ticket, dana)
+        ticket.refresh_from_db()
+        assert ticket.state == state, action
+        assert not ticket.moves.exists()
