@@ -229,9 +229,9 @@ BLOCKS: dict[str, Callable[[Desk], Block]] = {
     "volume": volume,
     "ages": ages,
     "times": waits,
+    "fixes": fixes,
     "top": top,
     "regressions": regressions,
-    "fixes": fixes,
     "satisfaction": dashboard_model.satisfaction,
     "quality": dashboard_model.quality,
 }

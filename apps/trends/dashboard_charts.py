@@ -132,9 +132,9 @@ def line(
     *,
     limits: tuple[float, float],
     percent: bool = False,
-    steps: bool = False,
+    stairs: bool = False,
 ) -> Timeline | None:
-    """Values with their intervals. The axis shows what is needed of `limits`. `steps`: a value holds until the next."""
+    """Values with their intervals. The axis shows what is needed of `limits`. `stairs`: each holds until the next."""
     shown = [point for point in points if span.first <= _day(point[0]) <= span.last]
     if not shown:
         return None
@@ -148,8 +148,8 @@ def line(
         Tick(y(value), f"{value:.0%}" if percent else f"{value:g}")
         for value in (least + n * step for n in range(round((most - least) / step) + 1))
     ]
-    path = _stairs(dots) if steps else [(dot.x, dot.y) for dot in dots]
-    band = [] if steps else [(d.x, d.high) for d in dots] + [(d.x, d.low) for d in reversed(dots)]
+    path = _stairs(dots) if stairs else [(dot.x, dot.y) for dot in dots]
+    band = [] if stairs else [(d.x, d.high) for d in dots] + [(d.x, d.low) for d in reversed(dots)]
     return Timeline(
         span.ticks,
         ticks,
@@ -187,9 +187,9 @@ def _round(most: int) -> tuple[int, int]:
 
 def _zoomed(low: float, high: float, limits: tuple[float, float]) -> tuple[float, float, float]:
     """(least, most, step): round ends around what is shown, within the limits of what can be."""
-    span = limits[1] - limits[0]
-    wanted = max(high - low, span / 10)
-    step = next(step for step in (span / 20, span / 10, span / 5, span / 4, span) if wanted / step <= 4)
+    steps = (0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 4.0)
+    wanted = max(high - low, (limits[1] - limits[0]) / 10)
+    step = next(step for step in steps if wanted / step <= 4)
     least = limits[0] + step * int((low - limits[0]) / step + 1e-9)
     most = least
     while most < high - 1e-9 and most < limits[1] - 1e-9:

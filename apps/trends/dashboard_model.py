@@ -123,7 +123,7 @@ def quality(desk: Desk) -> Block:
     if found and timezone.localtime(found[-1].at).date() < desk.over.first:  # it still serves
         started = timezone.make_aware(datetime.combine(desk.over.first, datetime.min.time()))
         points.append((started, *points[-1][1:]))
-    drawing = charts.line(points, desk.span, desk.marks, limits=(0, 1), percent=True, steps=True)
+    drawing = charts.line(points, desk.span, desk.marks, limits=(0, 1), percent=True, stairs=True)
     name = headlines.NAMES.get(found[-1].metric, "") if found else ""
     return Block(
         "quality",

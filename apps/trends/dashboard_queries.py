@@ -71,7 +71,8 @@ def volume(project: Project, over: Period) -> list[Day]:
 
 
 def _day(day: date, rows: Sequence[tuple[str, int, int, int]]) -> Day:
-    tones, kinds, aside = {-1: 0, 0: 0, 1: 0}, {}, 0
+    kinds: dict[str, int] = {}
+    tones, aside = {-1: 0, 0: 0, 1: 0}, 0
     for kind, polarity, n, set_aside in rows:
         tones[polarity] += n
         kinds[kind] = kinds.get(kind, 0) + n
@@ -215,10 +216,10 @@ class Measured:
 
 def quality(project: Project, deployments: Sequence[Deployment]) -> list[Measured]:
     """The live version's figures, oldest first: as known when it was deployed, and whenever measured anew since."""
-    rows = Evaluation.objects.filter(version__in={row.version_id for row in deployments}).order_by("at", "pk")
+    evaluations = Evaluation.objects.filter(version__in={row.version_id for row in deployments}).order_by("at", "pk")
     known: dict[int, list[Evaluation]] = {}
-    for row in rows:
-        known.setdefault(row.version_id, []).append(row)
+    for one in evaluations:
+        known.setdefault(one.version_id, []).append(one)
     found: list[Measured] = []
     ends = [row.at for row in deployments[1:]] + [timezone.now()]
     for row, end in zip(deployments, ends, strict=False):
