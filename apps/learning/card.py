@@ -111,11 +111,7 @@ def limits(found: Card) -> list[str]:
 
 
 def _failed_cases(found: outcomes.Standing) -> str:
-    sentence = ngettext(
-        "Gets %(n)d of %(all)d regression cases wrong: %(texts)s.",
-        "Gets %(n)d of %(all)d regression cases wrong: %(texts)s.",
-        len(found.failed),
-    )
+    sentence = _("Gets %(n)d of %(all)d regression cases wrong: %(texts)s.")
     texts = [f"“{' '.join(case.item.text.split())[:QUOTED]}”" for case in found.failed]
     return sentence % {"n": len(found.failed), "all": found.total, "texts": _some(texts)}
 
@@ -222,7 +218,9 @@ def _figures(found: Card) -> list[str]:
     }
     shown = [*headlines.figures(measured), *headlines.calibration(measured)]
     rows = [(str(f.name), f"{f.value} ({f.low} – {f.high})" if f.low else f"{f.value} {f.note}".strip()) for f in shown]
-    parts = [intro, _table([_("Figure"), _("Value")], rows), _headed(3, _("Label by label")), _per_label(measured)]
+    parts = [intro, _table([_("Figure"), _("Value")], rows)]
+    if reports.per_class(measured):
+        parts += [_headed(3, _("Label by label")), _per_label(measured)]
     for field, table in reports.slices(measured):
         parts += [_headed(3, _plain(field)), _slices(table)]
     return parts

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.accounts.models import User
@@ -262,10 +263,13 @@ def _tell(user: User, project: Project, version: ModelVersion, moves: Sequence[T
     back = [move.ticket for move in moves]
 
     def title() -> str:
+        if len(back) == 1:
+            said = _("Ticket %(number)d came back with %(version)s")
+            return said % {"number": back[0].number, "version": version}
         words = ngettext(
-            "Ticket %(number)d came back with %(version)s", "%(n)d tickets came back with %(version)s", len(back)
+            "%(n)d ticket came back with %(version)s", "%(n)d tickets came back with %(version)s", len(back)
         )
-        return words % {"number": back[0].number, "n": len(back), "version": version}
+        return words % {"n": len(back), "version": version}
 
     if len(back) == 1:
         url = moving.url_of(back[0])

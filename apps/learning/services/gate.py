@@ -30,8 +30,7 @@ def _breaks(version: ModelVersion, cases: CaseChanges) -> str:
         "%(version)s breaks %(n)d pinned regression cases: %(names)s.",
         cases.pinned_broken,
     ) % {"version": version, "n": cases.pinned_broken, "names": _names(cases.broken)}
-    rule = ngettext("The project allows %(n)d.", "The project allows %(n)d.", cases.allowed) % {"n": cases.allowed}
-    return f"{sentence} {rule}"
+    return sentence + " " + _("The project allows %(n)d.") % {"n": cases.allowed}
 
 
 def _not_asked(version: ModelVersion, cases: CaseChanges) -> str:
