@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.keymap import keymap_of
 from apps.accounts.models import User
 from apps.annotation.models import Task
+from apps.feedback.models import Ticket
 from apps.learning.models import TrainingRun
 from apps.notices import queries as notices
 from apps.projects import access
@@ -187,6 +188,9 @@ def _url(name: str, project: Project) -> str | None:
 def _count(name: str, project: Project) -> tuple[str, str]:
     if name == "label":
         return _capped(Task.objects.filter(project=project, state=Task.State.OPEN)[: MOST + 1].count()), _("waiting")
+    if name == "triage":
+        waiting = Ticket.objects.filter(project=project, state__in=Ticket.WAITING)
+        return _capped(waiting[: MOST + 1].count()), _("waiting")
     if name == "train":
         return _capped(TrainingRun.objects.filter(project=project, state__in=TrainingRun.LIVE).count()), _("running")
     return "", ""

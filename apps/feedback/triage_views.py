@@ -1,5 +1,6 @@
 """The triage page. Every action is a plain form post; to scripts the same post answers in JSON."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -187,12 +188,17 @@ def _pulse(
     counts = queries.counts(project, user)
     return _rows(project, form, found) | {
         "signature": signature,
-        "numbers": list(found.values_list("number", flat=True)[: queries.MOST_NUMBERS]),
-        "moved": [
-            {"number": move.ticket.number, "state": move.after, "words": triage_words.log(move)} for move in moves
-        ],
         "counts": counts,
-        "counted": {"waiting": counts.waiting, "mine": counts.mine},
+        "news": json.dumps(
+            {
+                "waiting": counts.waiting,
+                "numbers": list(found.values_list("number", flat=True)[: queries.MOST_NUMBERS]),
+                "moved": [
+                    {"number": move.ticket.number, "state": move.after, "words": triage_words.log(move)}
+                    for move in moves
+                ],
+            }
+        ),
     }
 
 

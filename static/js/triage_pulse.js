@@ -6,7 +6,7 @@ Marginalia.triage.Pulse = class {
   constructor({ desk, list, reader, words }) {
     Object.assign(this, { desk, list, reader, words });
     this.fresh = new Set();
-    this.known = new Set([...this.read("pulse-numbers"), ...list.numbers]);
+    this.known = new Set([...this.read().numbers, ...list.numbers]);
     this.button = document.getElementById("triage-fresh");
     this.button.addEventListener("click", () => this.show());
     document.addEventListener("htmx:load", (event) => { if (event.detail.elt?.id === "pulse") this.heard(); });
@@ -25,26 +25,24 @@ Marginalia.triage.Pulse = class {
     return event.detail?.elt?.id === "pulse" || event.target?.id === "pulse";
   }
 
-  read(id) {
-    const node = document.getElementById(id);
-    return node ? JSON.parse(node.textContent) : [];
+  read() {
+    return JSON.parse(document.getElementById("pulse-news").textContent);
   }
 
   heard() {
-    const numbers = this.read("pulse-numbers");
-    const moved = new Map(this.read("pulse-moved").map((move) => [move.number, move]));
-    this.counts();
+    const { numbers, waiting, moved: moves } = this.read();
+    const moved = new Map(moves.map((move) => [move.number, move]));
+    this.counts(waiting);
     this.rows();
     if (!this.desk.outbox.mine().length) this.left(new Set(numbers), moved);
     this.news(numbers);
   }
 
-  counts() {
+  counts(waiting) {
     const place = document.getElementById("triage-counts");
     place.replaceChildren(document.getElementById("pulse-counts").content.cloneNode(true));
-    const counted = this.read("pulse-counted");
     const rail = document.querySelector(".rail [aria-current] .count");
-    if (rail) rail.firstChild.textContent = counted.waiting > 999 ? "999+" : counted.waiting || "";
+    if (rail) rail.firstChild.textContent = waiting > 999 ? "999+" : waiting || "";
   }
 
   rows() {
