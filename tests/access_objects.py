@@ -20,6 +20,7 @@ from apps.registry.models import Deployment, ModelVersion
 from apps.serving.models import Served
 from apps.surveys import services as surveys
 from apps.surveys.models import Survey
+from apps.trends.models import Alarm, AlarmRule
 
 
 class Objects:
@@ -46,6 +47,10 @@ class Objects:
             "flips": self._number,
             "api_promote": self._number,
             "api_rollback": self._number,
+            "alarm": lambda user: {"pk": self.alarm.pk},
+            "alarm_rule": lambda user: {"pk": self.alarm.rule_id},
+            "api_alarm": lambda user: {"pk": self.alarm.pk},
+            "api_alarm_rule": lambda user: {"pk": self.alarm.rule_id},
             "notice": lambda user: {"pk": self.notice(user).pk},
             "webhook": lambda user: {"pk": self.delivery.webhook_id, "delivery": self.delivery.pk},
             "api_webhook": lambda user: {"pk": self.delivery.webhook_id, "delivery": self.delivery.pk},
@@ -98,6 +103,13 @@ class Objects:
         owner = user or User.objects.first()
         assert owner
         return Notice.objects.get_or_create(user=owner, key="walk", defaults={"kind": "walk", "title": "Walk"})[0]
+
+    @cached_property
+    def alarm(self) -> Alarm:
+        rule = AlarmRule.objects.create(project=self.project, stream="served", direction="stops")
+        seen = {"first": "2026-01-05T00:00:00+00:00", "n": [3, 2, 0], "missing": 9.5}
+        now = timezone.now()
+        return Alarm.objects.create(rule=rule, project=self.project, onset=now, hour=now, evidence=seen)
 
     @cached_property
     def delivery(self) -> Delivery:

@@ -35,6 +35,7 @@ app.conf.update(
         "refresh": {"task": "learning.refresh_due", "schedule": 1.0},
         "resume-imports": {"task": "content.resume_imports", "schedule": 15.0},
         "encode": {"task": "learning.encode_due", "schedule": 2.0},
+        "fold-behaviour": {"task": "learning.fold_behaviour", "schedule": 30.0},
         "revive-runs": {"task": "learning.revive_runs", "schedule": 10.0},
         "follow-promotions": {"task": "learning.follow_promotions", "schedule": 5.0},
         "warm": {"task": "serving.warm", "schedule": 5.0},
@@ -45,6 +46,9 @@ app.conf.update(
         "read-tickets": {"task": "feedback.read_tickets", "schedule": 10.0},
         "webhooks": {"task": "notices.deliver", "schedule": 5.0},
         "mail": {"task": "notices.mail", "schedule": 30.0},
+        "count": {"task": "trends.count", "schedule": 60.0},
+        "look-for-alarms": {"task": "trends.look", "schedule": 120.0},
+        "read-topics": {"task": "trends.read", "schedule": 600.0},
         "forget-deliveries": {"task": "notices.forget", "schedule": 3600.0},
     },
 )

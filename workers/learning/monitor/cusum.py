@@ -17,7 +17,7 @@ from . import baseline
 
 ODDS = 2.25  # 10 % → 20 %
 MONTH = 720.0  # hours
-SAFETY = 2.0  # the chart is set to half the false alarms that were asked for: the baseline is itself an estimate
+SAFETY = 2.5  # the chart is set to fewer false alarms than were asked for: the baseline is itself an estimate
 LEARN_WEEK = 2 * baseline.WEEK  # hours before the first chart begins: each weekday was seen twice
 LEARN_HOURS, LEARN_ITEMS = 24, 200  # the same after a release: the week is known, the level is not
 NEWS = baseline.WEEK  # hours: what has stayed that long after an alarm is how things are now
