@@ -19,10 +19,11 @@ from django.db.models import QuerySet
 from apps.accounts.models import User
 from apps.annotation import services as annotation
 from apps.annotation.models import Resolution, Task
+from apps.config.demo import feedback
 from apps.content import services as content
 from apps.content.models import Item
 from apps.content.tasks import import_file
-from apps.learning.models import Encoding, LiveHead, TrainingRun
+from apps.learning.models import Encoding, LiveHead, Repredict, TrainingRun
 from apps.learning.services import runs, versions
 from apps.learning.services.wishes import Wish
 from apps.learning.tasks import repredict, train
@@ -91,6 +92,15 @@ def fill(say: Callable[[str], object]) -> None:
     if registry.live_version(project) is None:
         say("training version 1 and taking it live …")
         _first_version(project, administrator)
+    live = registry.live_version(project)
+    if live is not None and not feedback.sent_already(project):
+        say(f"letting customers say what they think of it, {feedback.DAYS} days of them (simulated) …")
+        _wait("the first predictions", partial(_answered, live))
+        feedback.send(project, live, truth)
+
+
+def _answered(version: ModelVersion) -> bool:
+    return Repredict.objects.filter(pk=version.pk, finished_at__isnull=False).exists()
 
 
 def _truth() -> dict[str, str]:
