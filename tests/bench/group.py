@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--questions", type=int, default=5_000, help="different texts that are complained about, at most"
     )
-    parser.add_argument("--file", type=Path, default=QUESTIONS, help="CSV with the columns text and category")
+    parser.add_argument("--file", type=Path, default=QUESTIONS, help="CSV with the columns text and label (or category)")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -112,7 +112,7 @@ def _complaints(args: argparse.Namespace) -> tuple[Any, dict[str, tuple[str, str
     from apps.projects.models import Label, Project
 
     with args.file.open(encoding="utf-8", newline="") as file:
-        rows = [(row["text"], row["category"]) for row in csv.DictReader(file)]
+        rows = [(row["text"], row.get("label") or row["category"]) for row in csv.DictReader(file)]
     rng = np.random.default_rng(args.seed)
     rows = [rows[place] for place in rng.permutation(len(rows))[: args.questions]]
     project = Project.objects.create(slug=f"group-{uuid.uuid4().hex[:6]}", name="Group", encoder="minilm-l6")
