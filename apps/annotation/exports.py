@@ -67,6 +67,7 @@ CASE WHEN r.value -> 'spans' IS NOT NULL THEN (
     FROM jsonb_array_elements(r.value -> 'spans') WITH ORDINALITY said (span, place)
     JOIN projects_label vl ON vl.id = (span ->> 'label')::bigint) END
 """,
+    "behaviour": "CASE WHEN r.value -> 'shown' IS NOT NULL THEN r.value END",
 }
 _FROM = """
 FROM content_item i
@@ -156,7 +157,12 @@ _NOTHING = sql.SQL("")
 
 def _named(project: Project) -> sql.Composable:
     """The truths of the other task kinds in a column of their own."""
-    name = {Project.TaskKind.MULTI: "labels", Project.TaskKind.SPANS: "spans"}.get(Project.TaskKind(project.task_kind))
+    names = {
+        Project.TaskKind.MULTI: "labels",
+        Project.TaskKind.SPANS: "spans",
+        Project.TaskKind.ENGAGEMENT: "behaviour",
+    }
+    name = names.get(Project.TaskKind(project.task_kind))
     return _column(True, sql.SQL(_NAMED[name]), name) if name else _NOTHING
 
 

@@ -164,12 +164,14 @@ class Resolution(models.Model):
         ADJUDICATED = "adjudicated", _("decided by a reviewer")
         IMPORTED = "imported", _("imported")
         GOLD = "gold", _("gold item")
+        BEHAVIOUR = "behaviour", _("what people clicked")
 
     item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="resolution")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     split = models.CharField(max_length=8, choices=Split.choices)
     label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
-    value = models.JSONField(null=True)  # multi {"labels": [id …]}, spans {"spans": [{start, end, label, quote} …]}
+    value = models.JSONField(null=True)  # multi {"labels": [id …]}, spans {"spans": [{start, end, label, quote} …]},
+    # engagement {"shown": people, "clicked": people}
     how = models.CharField(max_length=12, choices=How.choices)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
-from apps.annotation import cards, queries, services
+from apps.annotation import behaviour, cards, queries, services
 from apps.annotation.forms import AnswerForm, TokenForm, TokensForm, UndoForm, first_error
 from apps.annotation.models import Lease
 from apps.annotation.words import label_words
@@ -30,6 +30,8 @@ HISTORY = 30
 @vary_on_headers("HX-Request")
 def label(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.ANNOTATE)
+    if project.task_kind == Project.TaskKind.ENGAGEMENT:
+        return render(request, "annotation/behaviour.html", {"project": project, "totals": behaviour.totals(project)})
     if request.htmx.target == "progress":
         return render(request, "annotation/_progress.html", {"progress": queries.progress(project)})
     leases = services.claim(project, request.user)

@@ -46,7 +46,9 @@ KNOWN_NAMES = frozenset(name for names in _NAMES.values() for name in names)
 
 def fields_of(task_kind: str) -> tuple[str, ...]:
     """A project of one kind can hold the truths of that kind alone."""
-    others = set(_TRUTH_OF.values()) - {_TRUTH_OF[task_kind]}
+    others = set(_TRUTH_OF.values()) - {_TRUTH_OF.get(task_kind)}  # clicks come as signals, not with the content
+    if task_kind not in _TRUTH_OF:
+        others |= {"prediction", "score"}
     return tuple(name for name in FIELDS if name not in others)
 
 

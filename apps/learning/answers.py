@@ -47,6 +47,8 @@ def chips(answer: Any, labels: Labels, text: str) -> list[Chip]:
         return []
     if not isinstance(answer, dict):
         return [Chip(labels.get(answer))]
+    if "shown" in answer:
+        return []
     if "labels" in answer:
         return [Chip(labels.get(label)) for label in answer["labels"]]
     spans = sorted(answer["spans"], key=lambda span: (span["start"], span["end"]))
@@ -99,7 +101,7 @@ def wrong_about(version: ModelVersion, label: int) -> list[int]:
     """Hold-out items on which a version and people differ about one label."""
     seen = holdout.answers(version)
     place = {pk: at for at, (pk, _name) in enumerate(seen.classes)}.get(label)
-    if place is None:
+    if place is None or seen.task == holdout.ENGAGEMENT:
         return []
     if seen.task == holdout.SPANS:
         pairs = zip(seen.truth, seen.predicted, strict=True)

@@ -116,7 +116,10 @@ class RunForm(forms.Form):
 
     def _refuse_impossible(self, way: Way, cleaned: dict[str, Any]) -> None:
         if not fits_task(way, self.project.task_kind):
-            self.add_error("way", _now("A text's spans are marked word by word; this way reads a text as a whole."))
+            sentence = _now("A text's spans are marked word by word; this way reads a text as a whole.")
+            if self.project.task_kind == Project.TaskKind.ENGAGEMENT:
+                sentence = _now("This way compares texts that bear a label; clicks are rates.")
+            self.add_error("way", sentence)
         if way.fine_tunes and not way.sources and cleaned.get("encoder") == CHAR_NGRAMS:
             sentence = _now("Character n-grams have no weights to train: choose “head only”, or another encoder.")
             self.add_error("encoder", sentence)

@@ -11,12 +11,19 @@ from django.utils.translation import gettext_lazy as _
 from apps.learning.models import Evaluation
 
 Words = str | Promise
-NAMES: dict[str, Words] = {"accuracy": _("Accuracy"), "micro_f1": _("Micro-F1"), "strict_f1": _("Strict F1")}
-OF_TASK = {"single": "accuracy", "multi": "micro_f1", "spans": "strict_f1"}
+NAMES: dict[str, Words] = {
+    "accuracy": _("Accuracy"),
+    "micro_f1": _("Micro-F1"),
+    "strict_f1": _("Strict F1"),
+    "auc": _("AUC of clicks"),
+    "log_loss": _("Log-loss"),
+}
+OF_TASK = {"single": "accuracy", "multi": "micro_f1", "spans": "strict_f1", "engagement": "auc"}
 MEANINGS: dict[str, Words] = {
     "accuracy": _("The share of held-out items that it gets right."),
     "micro_f1": _("Precision and recall over all labels of all held-out items, in one figure."),
     "strict_f1": _("A span counts only with the right borders and the right label."),
+    "auc": _("How often a showing that was clicked had the higher probability of two; 0.5 is chance."),
 }
 
 
@@ -78,6 +85,8 @@ def of(evaluation: Evaluation) -> Headline:
 def figures(evaluation: Evaluation) -> list[Figure]:
     """The headline first, then what else says how good a model of this task is."""
     metrics, head = evaluation.metrics, of(evaluation)
+    if head.metric == "auc":
+        return _clicks(metrics, head)
     shown = [Figure(head.name, head.shown, head.shown_low, head.shown_high)]
     if head.metric == "strict_f1":
         shown.append(_f1(metrics, "partial_f1", _("Partial F1"), _("overlapping borders count half")))
@@ -87,6 +96,32 @@ def figures(evaluation: Evaluation) -> list[Figure]:
         low, high = (spelled("accuracy", interval[end]) for end in ("low", "high"))
         shown.append(Figure(_("Wholly right"), spelled("accuracy", metrics["exact_match"]), low, high))
     return shown
+
+
+def _clicks(metrics: Mapping[str, Any], head: Headline) -> list[Figure]:
+    """What a model of clicks knows beyond the rate that is the same for all."""
+    gain, loss = metrics["gain_interval"], metrics["log_loss_interval"]
+    base = _("the click rate alone has %(loss)s") % {"loss": _nats(metrics["base_log_loss"])}
+    showings = _("%(clicked)s of %(shown)s showings") % {
+        "clicked": number_format(metrics["clicked"], force_grouping=True),
+        "shown": number_format(metrics["shown"], force_grouping=True),
+    }
+    return [
+        Figure(head.name, head.shown, head.shown_low, head.shown_high, note=_("0.5 is chance")),
+        Figure(_("Log-loss"), _nats(metrics["log_loss"]), _nats(loss["low"]), _nats(loss["high"]), note=base),
+        Figure(
+            _("Gain over the click rate"),
+            _nats(metrics["gain"]),
+            _nats(gain["low"]),
+            _nats(gain["high"]),
+            note=_("nats a showing; above 0 it knows more"),
+        ),
+        Figure(_("Click rate"), spelled("accuracy", metrics["base_rate"]), note=showings),
+    ]
+
+
+def _nats(value: float) -> str:
+    return str(number_format(round(value, 4), 4))
 
 
 def _f1(metrics: Mapping[str, Any], key: str, name: Words, note: Words) -> Figure:

@@ -91,6 +91,8 @@ def _advice(project: Project) -> Advice | None:
 
 
 def _interval(verdict: Comparison | None) -> reports.Interval | None:
+    if verdict is not None and verdict.metric == "log_loss":
+        return None  # nats have no axis of points
     if verdict is None or verdict.low is None or verdict.high is None or verdict.difference is None:
         return None
     return reports.interval(verdict.low, verdict.difference, verdict.high)

@@ -32,6 +32,14 @@ _COUNTS = {
         "SELECT (span ->> 'label')::bigint, count(*)"
         " FROM learning_trainable, jsonb_array_elements(value -> 'spans') span WHERE project_id = %s GROUP BY 1"
     ),
+    # the project's two labels by their age: not clicked, clicked
+    Project.TaskKind.ENGAGEMENT: (
+        "SELECT l.id, coalesce(sum(CASE WHEN l.id = (SELECT max(id) FROM projects_label m"
+        " WHERE m.project_id = t.project_id) THEN (value ->> 'clicked')::bigint"
+        " ELSE (value ->> 'shown')::bigint - (value ->> 'clicked')::bigint END), 0)::bigint"
+        " FROM learning_trainable t JOIN projects_label l ON l.project_id = t.project_id"
+        " WHERE t.project_id = %s AND value -> 'shown' IS NOT NULL GROUP BY 1"
+    ),
 }
 
 
@@ -41,6 +49,8 @@ def label_counts(project: Project) -> list[LabelCount]:
         cursor.execute(_COUNTS[Project.TaskKind(project.task_kind)], [project.pk])
         found = dict(cursor.fetchall())
     active = Label.objects.filter(project=project, archived_at=None)
+    if project.task_kind == Project.TaskKind.ENGAGEMENT:
+        active = active.order_by("pk")  # the order of the model's classes
     return [LabelCount(label, found.get(label.pk, 0)) for label in active]
 
 
@@ -181,7 +191,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_agg(l.id ORDER BY l.id), '[]') AS ids
     FROM projects_label l WHERE l.project_id = p.id AND l.archived_at IS NULL
 ) active
-WHERE p.archived_at IS NULL AND (%(project)s::bigint IS NULL OR p.id = %(project)s)
+WHERE p.archived_at IS NULL AND p.task_kind <> 'engagement' AND (%(project)s::bigint IS NULL OR p.id = %(project)s)
 AND e.through_item > 0
 AND (h.seconds IS NULL OR h.seconds < %(brisk)s
      OR h.fitted_at + least(2 * h.seconds, %(longest)s) * interval '1 second' < clock_timestamp())

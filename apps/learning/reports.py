@@ -56,6 +56,8 @@ class Matrix:
 def per_class(evaluation: Evaluation) -> list[ClassRow]:
     """Weakest first; labels that the hold-out does not know come last, because nothing is known about them."""
     metrics, thresholds = evaluation.metrics, evaluation.version.thresholds
+    if not metrics.get("per_class"):
+        return []  # clicks: there is no label to be right about
     pairs = zip(metrics["classes"], metrics["per_class"], strict=True)
     partial, calibration = metrics.get("per_class_partial") or [], metrics.get("calibration") or []
     rows = [

@@ -36,6 +36,13 @@ def refresh_due() -> None:
         refresh.apply_async([project_id], expires=5)
 
 
+@shared_task(name="learning.fold_behaviour")
+def fold_behaviour() -> None:
+    from apps.learning.services import engagement
+
+    engagement.fold_due()
+
+
 @shared_task(name="learning.train")
 def train(run_id: int) -> None:
     from apps.learning import runs

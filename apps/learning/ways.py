@@ -147,6 +147,7 @@ GROUPS = (
 )
 WAYS: dict[str, Way] = {way.name: way for group in GROUPS for way in group.ways}
 NOT_FOR_SPANS = frozenset({"head", "setfit", "distil"})  # nothing reads a whole text as one vector there
+NOT_FOR_CLICKS = frozenset({"setfit"})  # pairs of texts need labels that are certain
 
 
 def of_choice(kind: str, method: str) -> Way:
@@ -169,4 +170,6 @@ def _option(config: Mapping[str, Any], name: str, default: Any) -> Any:
 
 
 def fits_task(way: Way, task: str) -> bool:
+    if task == Project.TaskKind.ENGAGEMENT:
+        return way.name not in NOT_FOR_CLICKS
     return not (task == Project.TaskKind.SPANS and way.name in NOT_FOR_SPANS)

@@ -21,6 +21,7 @@ class Project(models.Model):
         SINGLE = "single", _("One label per text")
         MULTI = "multi", _("Several labels per text")
         SPANS = "spans", _("Labelled spans in the text")
+        ENGAGEMENT = "engagement", _("Click-through: will people click?")
 
     class EncoderRuntime(models.TextChoices):
         AUTO = "auto", _("the fastest that gives the same answers here")

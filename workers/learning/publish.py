@@ -154,7 +154,7 @@ def publish_head(
     x = cast(heads.Features, dense if grams is None else heads.features(texts, dense, grams))
     c = float(recipe.config.get("c", 30.0))
     balance = None if recipe.config.get("balance", "none") == "none" else "balanced"
-    head = _fitted(x, examples, recipe, c=c, balance=balance, should_stop=should_stop)
+    head, c = _fitted(x, examples, recipe, c=c, balance=balance, should_stop=should_stop)
     on_event({"event": "log", "text": f"Fitted on {len(texts)} examples; temperature {head.temperature:.2f}."})
     config = {"c": c, "balance": recipe.config.get("balance", "none"), "features": wanted}
     metrics = {"n_train": len(texts), "temperature": head.temperature}
@@ -169,7 +169,8 @@ def publish_head(
 
 def _fitted(
     x: heads.Features, examples: Sequence[Example], recipe: Recipe, *, c: float, balance: Any, should_stop: Stop
-) -> heads.Head | heads.MultiHead:
+) -> tuple[heads.Head | heads.MultiHead, float]:
+    """The head, and the c that it was fitted with."""
     rng, k = np.random.default_rng(recipe.seed), len(recipe.label_order)
     if any(e.target is not None or e.weight != 1 for e in examples):
         return _fitted_soft(x, examples, recipe, c=c, rng=rng, should_stop=should_stop)
@@ -179,11 +180,11 @@ def _fitted(
             truth[i, list(example.labels or ())] = True
         several = heads.fit_multi(x, truth, c=c, balance=balance)
         _stop_if(should_stop)
-        return heads.tuned(several, x, truth, c=c, balance=balance, rng=rng)
+        return heads.tuned(several, x, truth, c=c, balance=balance, rng=rng), c
     labels = np.array([e.label for e in examples], dtype=np.int64)
     head = heads.fit(x, labels, n_classes=k, c=c, balance=balance)
     _stop_if(should_stop)
-    return heads.calibrated(head, heads.temperature(x, labels, n_classes=k, c=c, balance=balance, rng=rng))
+    return heads.calibrated(head, heads.temperature(x, labels, n_classes=k, c=c, balance=balance, rng=rng)), c
 
 
 def _fitted_soft(
@@ -194,7 +195,7 @@ def _fitted_soft(
     c: float,
     rng: np.random.Generator,
     should_stop: Stop,
-) -> heads.Head:
+) -> tuple[heads.Head, float]:
     """Distributions and weights; the temperature comes from examples that are certain, where there are any."""
     if recipe.task == "multi":
         raise LearningError("Weak labels are learnt from where a text has one label.")
@@ -210,7 +211,7 @@ def _fitted_soft(
     _stop_if(should_stop)
     head = heads.fit_soft(x, target, weight=weight, c=c)
     rows = certain if certain.any() else np.ones(len(examples), dtype=bool)
-    return heads.calibrated(head, soft_temperature(logits[rows], target[rows], weight[rows]))
+    return heads.calibrated(head, soft_temperature(logits[rows], target[rows], weight[rows])), c
 
 
 def lessons(

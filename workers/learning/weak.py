@@ -151,7 +151,8 @@ class Sources:
             before = base + BELIEF * (1 - base)
             a, b = right + STRENGTH * before, wrong + STRENGTH * (1 - before)
             interval = Interval(float(betaincinv(a, b, 0.025)), float(betaincinv(a, b, 0.975)))
-            rows.append(Reliability(claim, round(right + wrong), round(right), a / (a + b), interval, base, heard[claim]))
+            checked, held = round(right + wrong), round(right)
+            rows.append(Reliability(claim, checked, held, a / (a + b), interval, base, heard[claim]))
         return rows
 
 

@@ -85,6 +85,10 @@ def take_in(project: Project) -> int:
     newest = _newest_settled(project)
     if newest is None:
         return 0
+    if project.task_kind == Project.TaskKind.ENGAGEMENT:
+        # behaviour labels these items: nobody is asked
+        Arrival.objects.filter(project=project).update(last_item=newest)
+        return 0
     opened = 0
     while True:
         taken = _take_slice(project, newest)

@@ -22,6 +22,8 @@ def chips(context: Context, said: Annotation | Prediction | Resolution, text: st
     value = said.value
     if value is None:
         return {"chips": [Chip(said.label)] if said.label else []}
+    if "shown" in value:
+        return {"chips": [], "counts": value}
     labels = _labels(context)
     if "labels" in value:
         return {"chips": [Chip(labels[label]) for label in value["labels"] if label in labels], "value": True}

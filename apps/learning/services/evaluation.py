@@ -15,7 +15,7 @@ from apps.feedback.services import outcomes
 from apps.feedback.services.outcomes import CaseChanges
 from apps.learning import queries
 from apps.learning.models import Evaluation
-from apps.learning.services import holdout
+from apps.learning.services import engagement, holdout
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
 from workers.learning import types
@@ -52,7 +52,7 @@ def evaluate(version: ModelVersion) -> Evaluation | None:
     known = Evaluation.objects.filter(version=version, holdout_hash=state).first()
     if known:
         return known
-    found = _measured(seen, version) | {"classes": [list(pair) for pair in seen.classes], "slices": _slices(seen)}
+    found = {"classes": [list(pair) for pair in seen.classes], "slices": _slices(seen)} | _measured(seen, version)
     return Evaluation.objects.get_or_create(
         version=version, holdout_hash=state, defaults={"n": len(seen.items), "metrics": found}
     )[0]
@@ -61,6 +61,8 @@ def evaluate(version: ModelVersion) -> Evaluation | None:
 def _measured(seen: holdout.Answers, version: ModelVersion) -> dict[str, Any]:
     from workers.learning import evaluate as measure
 
+    if seen.task == holdout.ENGAGEMENT:
+        return engagement.measured(seen, version.seed)
     k, rng = len(seen.classes), np.random.default_rng(version.seed)
     if seen.task == holdout.SPANS:
         return measure.evaluate_spans(seen.truth, seen.predicted, n_classes=k, rng=rng).as_dict()
@@ -72,7 +74,7 @@ def _measured(seen: holdout.Answers, version: ModelVersion) -> dict[str, Any]:
 def _slices(seen: holdout.Answers) -> list[dict[str, Any]]:
     from workers.learning import evaluate as measure
 
-    found = holdout.fields(seen.items)
+    found = holdout.fields(seen.items) if seen.task != holdout.ENGAGEMENT else {}
     return [row.as_dict() for row in measure.by_slice(seen.tally(), found)] if found else []
 
 
@@ -108,7 +110,7 @@ def _on_holdout(candidate: ModelVersion, live: ModelVersion | None) -> Compariso
     verdict = _verdict(a, b)
     return Comparison(
         kind=verdict.kind,
-        sentence=_sentence(candidate, live, verdict),
+        sentence=(engagement.sentence if verdict.metric == "log_loss" else _sentence)(candidate, live, verdict),
         difference=verdict.difference,
         low=verdict.low,
         high=verdict.high,
@@ -123,6 +125,8 @@ def _on_holdout(candidate: ModelVersion, live: ModelVersion | None) -> Compariso
 def _verdict(a: holdout.Answers, b: holdout.Answers) -> types.Verdict:
     from workers.learning import evaluate as measure
 
+    if b.task == holdout.ENGAGEMENT:
+        return engagement.verdict(a, b)
     if b.task == holdout.SPANS:
         return measure.compare_spans(a.predicted, b.predicted, b.truth, n_classes=len(b.classes), margin=MARGIN)
     if b.task == holdout.MULTI:

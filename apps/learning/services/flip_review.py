@@ -50,7 +50,7 @@ def due() -> list[int]:
         kind=Deployment.Kind.PROMOTE,
         previous__isnull=False,
         project__archived_at=None,
-    )
+    ).exclude(project__task_kind=Project.TaskKind.ENGAGEMENT)  # nobody labels there
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 

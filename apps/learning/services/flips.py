@@ -33,6 +33,7 @@ _SPANS_OF = "jsonb_path_query_array({0}.value, '$.spans[*].{1}')"
 # task kind -> when two answers differ, and when a label went away or came
 DIFFER = {
     Project.TaskKind.SINGLE: ("a.label_id <> b.label_id", "a.label_id = %(before)s", "b.label_id = %(now)s"),
+    Project.TaskKind.ENGAGEMENT: ("a.label_id <> b.label_id", "a.label_id = %(before)s", "b.label_id = %(now)s"),
     Project.TaskKind.MULTI: (
         "a.value -> 'labels' <> b.value -> 'labels'",
         _WENT.format(had="a", has="b", label="before"),
@@ -58,7 +59,7 @@ GROUP BY {label}
 
 
 def _counts_sql(task: Project.TaskKind) -> str:
-    if task == Project.TaskKind.SINGLE:
+    if task in (Project.TaskKind.SINGLE, Project.TaskKind.ENGAGEMENT):
         differ = f"{PAIRS} WHERE b.version_id = %(new)s AND {DIFFER[task][0]}"
         return f"SELECT a.label_id, b.label_id, count(*) {differ} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
     spans = task == Project.TaskKind.SPANS

@@ -18,7 +18,7 @@ from workers.learning.types import Span
 
 Classes = list[tuple[int, str]]
 Spans = list[tuple[Span, ...]]
-MULTI, SPANS = Project.TaskKind.MULTI, Project.TaskKind.SPANS
+MULTI, SPANS, ENGAGEMENT = Project.TaskKind.MULTI, Project.TaskKind.SPANS, Project.TaskKind.ENGAGEMENT
 SLICED = (2, 20)  # values of a metadata field: fewest, most that make a table
 
 
@@ -26,7 +26,8 @@ SLICED = (2, 20)  # values of a metadata field: fewest, most that make a table
 class Answers:
     """What a version said about the labelled hold-out items that it has seen. Rows run in item order.
 
-    Truth and predictions by task: single (n,) places in `classes`; multi (n, k) bool; spans a tuple of Span a text.
+    Truth and predictions by task: single (n,) places in `classes`; multi (n, k) bool; spans a tuple of Span a text;
+    engagement (n, 2) people that it was shown to and that clicked.
     """
 
     task: str
@@ -42,6 +43,8 @@ class Answers:
         if self.task == SPANS:
             pairs = zip(self.truth, self.predicted, strict=True)
             return np.array([set(wanted) == set(given) for wanted, given in pairs], dtype=bool)
+        if self.task == ENGAGEMENT:  # a probability is neither right nor wrong about one item
+            return np.zeros(len(self.items), dtype=bool)
         same: NDArray[np.bool_] = self.truth == self.predicted
         return np.asarray(same.all(axis=1)) if self.task == MULTI else same
 
@@ -66,6 +69,8 @@ class Answers:
             return json.dumps([[span.start, span.end, ids[span.label]] for span in self.truth[row]])
         if self.task == MULTI:
             return json.dumps(sorted(ids[place] for place in np.flatnonzero(self.truth[row])))
+        if self.task == ENGAGEMENT:
+            return "{}/{}".format(*self.truth[row])
         return str(ids[self.truth[row]])
 
 
@@ -79,13 +84,14 @@ def answers(
     values, answered = [value for _item, value in truth], [said[item] for item, _truth in truth]
     classes = classes_of([version], values) if classes is None else classes
     place = {pk: at for at, (pk, _name) in enumerate(classes)}
+    given = [label if value is None else value for label, value, _p in answered]
     own = [place[int(pk)] for pk, _name in version.label_order]
     return Answers(
         task=version.task,
         items=np.array([item for item, _truth in truth], dtype=np.int64),
         classes=classes,
         truth=_placed(version.task, values, place),
-        predicted=_placed(version.task, [label if value is None else value for label, value, _p in answered], place),
+        predicted=_placed("single" if version.task == ENGAGEMENT else version.task, given, place),
         probabilities=_spread([p for *_said, p in answered], own, len(classes)) if version.task != SPANS else None,
     )
 
@@ -108,6 +114,8 @@ def classes_of(versions: Sequence[ModelVersion], truths: Iterable[Any]) -> Class
 def labels_in(truth: Any) -> list[int]:
     """Ids of the labels that a truth speaks of."""
     if isinstance(truth, dict):
+        if "shown" in truth:
+            return []
         return list(truth["labels"]) if "labels" in truth else [span["label"] for span in truth["spans"]]
     return [truth]
 
@@ -117,6 +125,8 @@ def _placed(task: str, values: Sequence[Any], place: dict[int, int]) -> Any:
         return [
             tuple(sorted(Span(s["start"], s["end"], place[s["label"]]) for s in value["spans"])) for value in values
         ]
+    if task == ENGAGEMENT:
+        return np.array([[value["shown"], value["clicked"]] for value in values], dtype=np.int64).reshape(-1, 2)
     if task == MULTI:
         table = np.zeros((len(values), len(place)), dtype=bool)
         for row, value in enumerate(values):

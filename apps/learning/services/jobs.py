@@ -99,7 +99,15 @@ def _teller(run: TrainingRun) -> Callable[[Any], dict[str, Any]]:
         return lambda value: {"labels": sorted(place[label] for label in value["labels"])}
     if task == "spans":
         return lambda value: {"spans": [[s["start"], s["end"], place[s["label"]]] for s in value["spans"]]}
+    if task == "engagement":
+        return _clicks
     return lambda label: {"label": place[label]}
+
+
+def _clicks(value: dict[str, int]) -> dict[str, Any]:
+    """Classes are not clicked, clicked; as many examples as it was shown."""
+    share = value["clicked"] / value["shown"]
+    return {"target": [1 - share, share], "weight": value["shown"]}
 
 
 def _write_texts(run: TrainingRun, path: Path, most: int) -> None:

@@ -32,7 +32,17 @@ SELECT %(snapshot)s, item_id, 'pool', jsonb_build_object('spans', coalesce(
      WHERE (span ->> 'label')::bigint = ANY(%(labels)s)), '[]'))
 FROM learning_trainable WHERE project_id = %(project)s AND value -> 'spans' IS NOT NULL
 """
-_COPY = {Project.TaskKind.SINGLE: _LABEL, Project.TaskKind.MULTI: _LABELS, Project.TaskKind.SPANS: _SPANS}
+_COUNTS = """
+INSERT INTO learning_snapshotrow (snapshot_id, item_id, split, value)
+SELECT %(snapshot)s, item_id, 'pool', value FROM learning_trainable
+WHERE project_id = %(project)s AND (value ->> 'shown')::bigint > 0
+"""
+_COPY = {
+    Project.TaskKind.SINGLE: _LABEL,
+    Project.TaskKind.MULTI: _LABELS,
+    Project.TaskKind.SPANS: _SPANS,
+    Project.TaskKind.ENGAGEMENT: _COUNTS,
+}
 
 
 @transaction.atomic
@@ -58,6 +68,8 @@ def _truths(snapshot: Snapshot, names: dict[int, str]) -> Iterator[tuple[bytes, 
 
 def spelled(value: dict[str, Any], names: dict[int, str]) -> str:
     """The truth of another task kind in one fixed spelling."""
+    if "shown" in value:
+        return f"{value['clicked']}/{value['shown']}"
     if "labels" in value:
         return json.dumps(sorted(names[label] for label in value["labels"]))
     return json.dumps([[span["start"], span["end"], names[span["label"]]] for span in value["spans"]])

@@ -196,6 +196,10 @@ def _trials(wish: Wish) -> int:
 
 def _refuse_hopeless(project: Project, counts: list[LabelCount], wish: Wish) -> list[LabelCount]:
     taught = [count for count in counts if count.n]
+    if project.task_kind == Project.TaskKind.ENGAGEMENT and len(taught) < len(counts):
+        raise DomainError(
+            _("Clicks cannot be learnt yet: some items must have been shown and clicked, and some shown and not.")
+        )
     fewest = 1 if project.task_kind == Project.TaskKind.SPANS else 2
     if len(taught) < fewest:
         raise DomainError(

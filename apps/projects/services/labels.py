@@ -14,6 +14,7 @@ from apps.projects.models import Label, Project
 from apps.projects.services.projects import lock
 
 COLORS = 12
+BUILT_IN = 2  # labels of a project of clicks
 MOST_LABELS = 2000
 _SPACES = re.compile(r"\s+")
 
@@ -23,6 +24,7 @@ def add_label(
     project: Project, *, name: str, description: str = "", color: int | None = None, hotkey: str = ""
 ) -> Label:
     lock(project)
+    _refuse_built_in(project)
     place = _last_place(project) + 1
     label = Label(project=project, description=description, position=place, color=color or _color_for(place))
     label.name, label.hotkey = _name(project, name), _hotkey(project, hotkey)
@@ -42,6 +44,8 @@ def add_labels(project: Project, names: list[str]) -> tuple[int, int]:
         raise InvalidInput(_("“%(name)s…” is longer than 120 characters.") % {"name": too_long[:60]}, field="names")
     known = set(project.labels.values_list("name", flat=True))
     new = [name for name in cleaned if name not in known]
+    if new:
+        _refuse_built_in(project)
     _room(project, len(new))
     first = _last_place(project) + 1
     rows = (
@@ -81,6 +85,7 @@ def move_label(project: Project, label: Label, step: int) -> None:
 def archive_label(project: Project, label: Label) -> None:
     """It is offered to nobody any more; old answers and old model versions keep it."""
     lock(project)
+    _refuse_built_in(project)
     Label.objects.filter(pk=label.pk, archived_at=None).update(archived_at=timezone.now(), hotkey="")
 
 
@@ -90,6 +95,14 @@ def restore_label(project: Project, label: Label) -> None:
     Label.objects.filter(pk=label.pk).exclude(archived_at=None).update(
         archived_at=None, position=_last_place(project) + 1
     )
+
+
+def _refuse_built_in(project: Project) -> None:
+    if project.task_kind == Project.TaskKind.ENGAGEMENT and project.labels.count() >= BUILT_IN:
+        raise InvalidInput(
+            _("A project of clicks has its two labels, clicked and not clicked. They can be renamed, nothing else."),
+            field="names",
+        )
 
 
 def _active(project: Project) -> QuerySet[Label]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError
-from apps.projects.models import Membership, Project, Role
+from apps.projects.models import Label, Membership, Project, Role
 
 
 @transaction.atomic
@@ -19,7 +19,15 @@ def create_project(*, by: User, name: str, **fields: Any) -> Project:
     fields.setdefault("encoder", settings.DEFAULT_ENCODER)
     project = Project.objects.create(name=name, slug=_free_slug(name), **fields)
     Membership.objects.create(project=project, user=by, role=Role.ADMINISTRATOR)
+    if project.task_kind == Project.TaskKind.ENGAGEMENT:
+        _give_outcomes(project)
     return project
+
+
+def _give_outcomes(project: Project) -> None:
+    """The two labels of click-through, in the order of the model's classes; nobody gives them but behaviour."""
+    for place, name in enumerate((_("not clicked"), _("clicked"))):
+        Label.objects.create(project=project, name=name, position=place, color=1 + place)
 
 
 def _free_slug(name: str) -> str:

@@ -59,6 +59,8 @@ def choose(
 def _kind(task: Task, n: int, k: int, encoder: str) -> tuple[Kind, str]:
     if encoder == NGRAMS:
         return "head", "Character n-grams have no weights to fine-tune, so a head is published on them."
+    if task == "engagement":
+        return "head", "A click says little; a head on the frozen encoder is hard to beat at foretelling them."
     if task == "spans":
         return "transformer", "Spans need a model that reads every word in its sentence."
     if n < max(FEW, PER_CLASS * k):

@@ -90,5 +90,5 @@ def offered(task: Task) -> list[str]:
     """Names that make sense for a kind of task, in the order in which they should be shown."""
     if task == "spans":
         return [name for name in STRATEGIES if name in SPANS]
-    unfit = (SEVERAL_LABELS if task == "single" else ONE_LABEL) | {"mnlp", "token-margin"}
+    unfit = (SEVERAL_LABELS if task != "multi" else ONE_LABEL) | {"mnlp", "token-margin"}
     return [name for name in STRATEGIES if name not in unfit]
