@@ -68,8 +68,10 @@
   }
   function close() {
     if (!page.classList.contains("opened")) return false;
-    if (history.state?.ticket) history.back();
-    else { page.classList.remove("opened"); list.mark(list.current); }
+    if (history.state?.ticket) { history.back(); return true; }
+    page.classList.remove("opened");
+    history.replaceState(null, "", root.dataset.page + (root.dataset.query ? `?${root.dataset.query}` : ""));
+    list.mark(list.current);
     return true;
   }
   window.addEventListener("popstate", () => { page.classList.toggle("opened", Boolean(history.state?.ticket)); list.row(list.current)?.querySelector("a").focus(); });
@@ -91,7 +93,7 @@
   desk.changed = selection;
   const session = byId("triage-session");
   desk.counted = (n) => { session.hidden = n < 1; session.textContent = words.session.replace("{n}", n); };
-  desk.emptied = () => { Marginalia.announce(words.empty); page.classList.remove("opened"); setTimeout(() => desk.reload(), 1500); };
+  desk.emptied = () => { Marginalia.announce(words.empty); if (narrow.matches) close(); setTimeout(() => desk.reload(), 1500); };
 
   // --- the clock to the first look: who stays a moment has looked ---
   let looking = 0;
