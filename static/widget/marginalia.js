@@ -9,15 +9,15 @@ MarginaliaFeedback.mount(element, {key, prediction, labels, reasons, consent, su
     zh: "这个回答对吗？|对|不对|谢谢。|哪里不对？|应该是哪一个？|用您自己的话说|发送|没有发出去。|重试",
   };
   const STYLE = `
-:host{display:block;font:14px/1.5 system-ui,sans-serif;color:light-dark(#57534e,#b8b2a9);--a:light-dark(#2f4f9e,#a9c1f5)}
-div,form{display:flex;flex-wrap:wrap;gap:6px 8px;align-items:center}
+:host{display:block;font:14px/1.5 system-ui;color:light-dark(#57534e,#b8b2a9);--a:light-dark(#2f4f9e,#a9c1f5)}
+div,form{display:flex;flex-wrap:wrap;gap:8px;align-items:center}
 form{flex:1 1 14em;flex-wrap:nowrap}
 section{margin-top:6px}
-button,input{font:inherit;color:inherit;background:none;border:1px solid #8a847b;border-radius:6px;padding:3px 10px;min-height:32px}
+button,input{font:inherit;color:inherit;background:none;border:1px solid #8a847b;border-radius:6px;padding:3px 9px;min-height:32px}
 button{cursor:pointer;display:flex;align-items:center;gap:6px}
 button:hover,[aria-pressed=true]{color:var(--a);border-color:var(--a)}
 [aria-pressed=true]{background:light-dark(#edf1fb,#26304a)}
-input{flex:1;min-width:0}
+input{flex:1;min-width:0;box-sizing:border-box}
 :focus-visible{outline:2px solid var(--a);outline-offset:2px}
 svg{width:16px;fill:none;stroke:currentColor;stroke-width:1.5}
 .false svg{rotate:180deg}

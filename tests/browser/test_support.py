@@ -8,10 +8,10 @@ from playwright.sync_api import expect
 
 from apps.accounts.models import User
 from apps.feedback import demo_chat, demo_views, intake_auth
-from apps.feedback.models import Signal
 from apps.projects.models import Project
 from apps.serving.models import Served
 from tests.browser.conftest import Open
+from tests.browser.test_widget import stored
 from tests.feedback import make
 
 
@@ -39,7 +39,7 @@ def test_a_newcomer_sees_the_loop_in_a_minute(project: Project, dana: User, open
     page.get_by_role("button", name="No").click()
     page.get_by_role("button", name="exchange rate", exact=True).click()
     expect(page.get_by_role("link", name="Your thumb is now in Triage")).to_be_visible()
-    thumb, label = list(Signal.objects.order_by("pk"))
+    thumb, label = stored(page, 2)
     assert (thumb.text, thumb.source, thumb.polarity) == ("Where is my card?", "demo", -1)
     assert label.wanted is not None
     assert label.wanted.name == "exchange rate"
