@@ -40,6 +40,7 @@ class Card:
     note: str = ""
     flagged: bool = False
     answered_at: Any = None
+    complaints: Any = ()  # the tickets it is asked about for; read only where they are shown
 
     @property
     def pairs_json(self) -> str:
@@ -63,6 +64,7 @@ def card_of(lease: Lease, project: Project) -> Card:
         token=str(lease.token),
         blind=task.reason == Task.Reason.HOLDOUT,
         pairs=_pairs(lease.shown),
+        complaints=task.tickets.order_by("number") if task.reason == Task.Reason.FEEDBACK else (),
     )
 
 

@@ -50,12 +50,14 @@ def item(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.VIEW)
     shown = get_object_or_404(Item, project=project, pk=pk)
     history = queries.item_history(shown)
+    can = capabilities(request.user, project)
     mine = any(said.annotator_id == request.user.pk and said.task_id for said in history.annotations)
     context = {
         "project": project,
         "item": shown,
         "history": history,
         "asked": [(task, queries.why(task)) for task in history.tasks],
-        "may_change": mine and Capability.ANNOTATE in capabilities(request.user, project),
+        "may_change": mine and Capability.ANNOTATE in can,
+        "tickets": shown.tickets.order_by("-number") if Capability.TRIAGE in can else (),
     }
     return render(request, "annotation/item.html", context)

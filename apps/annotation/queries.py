@@ -132,8 +132,16 @@ def why(task: Task) -> str:
             return _("The model is unsure about this one.")
         case Task.Reason.HOLDOUT:
             return _("Held out to measure the model. It is labelled without a suggestion and never learned from.")
+        case Task.Reason.FEEDBACK | Task.Reason.FLIP:
+            return _why_out_of_turn(task)
         case _:
             return _("Drawn at random, to keep the picture honest.")
+
+
+def _why_out_of_turn(task: Task) -> str:
+    if task.reason == Task.Reason.FEEDBACK:
+        return _("Users complained about the model's answer. It is not shown, so that you judge for yourself.")
+    return _("A new model answers differently. Neither answer is shown, so that you judge for yourself.")
 
 
 def projects_with_arrivals() -> list[int]:

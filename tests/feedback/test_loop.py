@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.annotation.models import Prediction, Resolution, Task
+from apps.annotation.models import Lease, Prediction, Resolution, Task
 from apps.annotation.services import Answer, TopChoice, claim, set_top, submit, undo
 from apps.common.errors import DomainError
 from apps.content.models import Item
@@ -15,6 +15,7 @@ from apps.feedback.models import RegressionCase, Ticket
 from apps.feedback.services import cases, loop, tickets
 from apps.projects.models import Label, Project
 from tests.annotation import make
+from tests.conftest import ClientOf
 from tests.feedback import complaints
 from tests.feedback.complaints import label, version
 
@@ -288,3 +289,20 @@ def test_priority_grows_with_the_days_without_new_signals(project: Project) -> N
     loop.cache.clear()
     loop.age(project)
     assert Ticket.objects.get().priority == pytest.approx(young + 3, abs=0.01)
+
+
+# --- both ways -----------------------------------------------------------------------------------------------
+def test_the_item_shows_its_tickets_to_those_who_triage_and_the_label_page_says_why(
+    project: Project, dana: User, alice: User, bob: User, client_of: ClientOf
+) -> None:
+    ticket = accepted(project, dana)
+    page = f"/p/bank/items/{ticket.item_id}/"
+    link = f"/p/bank/triage/{ticket.number}/"
+    assert link in client_of(dana).get(page).content.decode()
+    assert link not in client_of(bob).get(page).content.decode()
+    assert link in client_of(alice).get("/p/bank/label/").content.decode()
+    Lease.objects.all().delete()
+    Task.objects.update(taken=0, state="open")
+    seen = client_of(bob).get("/p/bank/label/").content.decode()
+    assert "Users complained" in seen
+    assert link not in seen

@@ -3,7 +3,8 @@
 Rows first join the nearest of the representatives that are there (Hartigan's leader algorithm, Clustering Algorithms,
 1975, chapter 3). What is left over is grouped by exclusion spheres, the row with the most neighbours first (Taylor, J.
 Chem. Inf. Comput. Sci. 1995; Butina, ibid. 1999): unlike the leader algorithm alone, the order of the rows of one call
-changes nothing, and unlike single linkage no chain of small steps joins two different questions. Products are taken in blocks, so n rows cost n² d operations and block × n numbers of memory.
+changes nothing, and unlike single linkage no chain of small steps joins two different questions. Products are taken in
+blocks, so n rows cost n² d operations and block × n numbers of memory.
 """
 
 from dataclasses import dataclass

@@ -61,6 +61,12 @@ FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(tickets)s::bigint[], %(coun
 WHERE s.id = p.id AND s.state = 'new'
 """
 
+_ADOPT = """
+UPDATE feedback_ticket t SET wanted_id = a.wanted FROM unnest(%s::bigint[], %s::bigint[]) AS a (id, wanted)
+WHERE t.id = a.id AND t.wanted_id IS NULL
+"""
+BATCH = 250  # rows of one INSERT: psycopg reads long statements slowly
+
 
 @dataclass(frozen=True, slots=True)
 class New:
@@ -187,7 +193,8 @@ def _opened(project: Project, joined: dict[int, Known]) -> list[Ticket]:
         return []
     top: int = Ticket.objects.filter(project=project).aggregate(top=Max("number"))["top"] or 0
     made = Ticket.objects.bulk_create(
-        [_ticket(project, top + n, known, known.first) for n, known in enumerate(fresh, start=1) if known.first]
+        [_ticket(project, top + n, known, known.first) for n, known in enumerate(fresh, start=1) if known.first],
+        batch_size=BATCH,
     )
     for known, ticket in zip(fresh, made, strict=True):
         known.pk, known.adopted, known.first = ticket.pk, False, None
@@ -211,8 +218,10 @@ def _ticket(project: Project, number: int, known: Known, first: Complaint) -> Ti
 
 
 def _adopted(joined: dict[int, Known]) -> None:
-    for known in {id(known): known for known in joined.values() if known.adopted}.values():
-        Ticket.objects.filter(pk=known.pk, wanted=None).update(wanted=known.wanted)
+    took = [known for known in {id(known): known for known in joined.values()}.values() if known.adopted]
+    with connection.cursor() as cursor:
+        cursor.execute(_ADOPT, [[known.pk for known in took], [known.wanted for known in took]])
+    for known in took:
         known.adopted = False
 
 
