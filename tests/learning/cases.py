@@ -1,5 +1,7 @@
 """Regression cases by hand: a text, its ticket, and the answer that people gave."""
 
+from collections.abc import Sequence
+
 from apps.content.models import Item
 from apps.feedback.models import RegressionCase, Ticket
 from apps.projects.models import Project
@@ -22,14 +24,16 @@ def case(
     return RegressionCase.objects.create(project=project, ticket=ticket, item=item, label=wanted, pinned=pinned)
 
 
-def answer(version: ModelVersion, passes: list[RegressionCase], fails: list[RegressionCase] = ()) -> None:  # type: ignore[assignment]
+def answer(version: ModelVersion, passes: Sequence[RegressionCase], fails: Sequence[RegressionCase] = ()) -> None:
     """The version says what is expected of some cases, and what was complained about to others."""
     said = version.project.labels.all()[0]
     predict(version, {case.item_id: case.label_id or 0 for case in passes} | {case.item_id: said.pk for case in fails})
 
 
 def state_of(case: RegressionCase) -> str:
-    return Ticket.objects.values_list("state", flat=True).get(pk=case.ticket_id)
+    assert case.ticket
+    case.ticket.refresh_from_db()
+    return case.ticket.state
 
 
 def pool(project: Project, n: int) -> list[Item]:

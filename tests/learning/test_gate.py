@@ -96,7 +96,7 @@ def test_results_say_what_was_said_how_surely_and_whether_it_was_asked(project: 
     assert found[2].confidence == pytest.approx(0.8, abs=0.01)
 
 
-def value_case(project: Project, text: str, value: dict[str, object], said: dict[str, object]) -> bool:
+def value_case(project: Project, text: str, value: dict[str, Any], said: dict[str, Any]) -> bool:
     version = ModelVersion.objects.first() or make_version(project, 1, task=project.task_kind)
     item = add_item(project, text)
     row = RegressionCase.objects.create(project=project, item=item, value=value)
@@ -118,7 +118,7 @@ def test_of_spans_borders_and_labels_must_be_right_but_not_scores(project: Proje
     a, b, _c = project.labels.values_list("pk", flat=True)
     wanted = {"spans": [{"start": 0, "end": 4, "label": a, "quote": "card"}]}
 
-    def said(start: int, end: int, label: int) -> dict[str, object]:
+    def said(start: int, end: int, label: int) -> dict[str, Any]:
         return {"spans": [{"start": start, "end": end, "label": label, "score": 0.7}]}
 
     assert value_case(project, "card one", wanted, said(0, 4, a))
