@@ -305,6 +305,8 @@ SPECTACULAR_SETTINGS = {
         "VersionKind": "apps.registry.models.ModelVersion.Kind",
         "RunKind": "apps.learning.models.TrainingRun.Kind",
         "DeploymentKind": "apps.registry.models.Deployment.Kind",
+        "SignalKind": "apps.feedback.models.Signal.Kind",
+        "IntakeKeyKind": "apps.feedback.models.IntakeKey.Kind",
     },
 }
 

@@ -107,7 +107,7 @@ class Feedback(APIView):
         },
     )
     def post(self, request: Request) -> None:
-        """Documented here, answered by `dispatch`."""
+        raise NotImplementedError  # documented here, answered by `dispatch`
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # without the framework's negotiation and parsing, which take longer than everything done here
