@@ -113,19 +113,22 @@ def promote(ada: Page, version: int, *, why: str = "") -> None:
 
 def answering(running: Product) -> None:
     """Until the version that has just gone live is in the inference process's memory."""
-    ends = time.monotonic() + PATIENCE
-    body, headers = (
-        b'{"text": "hello"}',
-        {"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"},
-    )
-    while True:
-        try:
-            urlopen(Request(f"{running.url}/api/v1/projects/bank-questions/predict", body, headers), timeout=30).close()
-            return
-        except HTTPError as error:
-            assert error.code == 503, error.read()
-            assert time.monotonic() < ends, error.read()
-            time.sleep(1)
+    ends, said = time.monotonic() + PATIENCE, 503
+    while said == 503:
+        assert time.monotonic() < ends, "the inference process never answered"
+        time.sleep(1)
+        said = asked(running)
+    assert said == 200
+
+
+def asked(running: Product) -> int:
+    headers = {"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"}
+    request = Request(f"{running.url}/api/v1/projects/bank-questions/predict", b'{"text": "hello"}', headers)
+    try:
+        with urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
 
 
 def complain(uma: Page) -> str:
