@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from apps.feedback.models import SavedQueue, Signal, Ticket
+from apps.feedback.models import Signal, Ticket
 from apps.feedback.ticket_queries import NOBODY, Filters
 from apps.feedback.triage_queries import SORTS, Listing, triagers
 from apps.projects.models import Project
@@ -174,12 +174,10 @@ class MoveForm(forms.Form):
         return timezone.make_aware(datetime(day.year, day.month, day.day, 8)) if day else None
 
 
-class QueueForm(forms.ModelForm):
+class QueueForm(forms.Form):
+    name = forms.CharField(max_length=60)
+    query = forms.CharField(max_length=500, required=False)
     everybody = forms.BooleanField(label=_("for everybody in this project"), required=False)
-
-    class Meta:
-        model = SavedQueue
-        fields = ["name", "query"]
 
 
 class SignalFilter(forms.Form):

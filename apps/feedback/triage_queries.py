@@ -169,5 +169,5 @@ def lookalikes(project: Project, ticket: Ticket | None, q: str) -> list[Ticket]:
     if not q.strip():
         return ticket_queries.similar(ticket, most=MOST_FOUND) if ticket else []
     found = ticket_queries.tickets(project, Filters(everything=True, q=q.strip()))
-    others = found.exclude(state=Ticket.State.DUPLICATE).exclude(pk=ticket.pk if ticket else None)
+    others = found.exclude(state=Ticket.State.DUPLICATE).exclude(pk=ticket.pk if ticket else 0)
     return list(others.order_by("-reach", "number")[:MOST_FOUND])

@@ -22,7 +22,7 @@ from apps.common.errors import InvalidInput
 from apps.common.forms import first_error
 from apps.feedback import triage_pages, triage_words
 from apps.feedback import triage_queries as queries
-from apps.feedback.models import SavedQueue, Ticket, TicketMove
+from apps.feedback.models import Ticket, TicketMove
 from apps.feedback.services import triage as services
 from apps.feedback.services.tickets import Done
 from apps.feedback.triage_forms import MoveForm, QueueForm, TriageFilter
@@ -81,7 +81,7 @@ def triage_move(request: UserRequest, slug: str) -> HttpResponse:
     if not valid or form.missing:
         return _ask(request, project, form)
     _say(request, form, _act(project, request.user, form))
-    return redirect(_back(request, project, given["action"]))
+    return redirect(_back(request, project, form.cleaned_data["action"]))
 
 
 def _act(project: Project, by: User, form: MoveForm) -> Done:
@@ -294,7 +294,6 @@ def _page(
         "numbers_asked": asked.get("numbers") or (str(first.number) if first else ""),
         "seen_asked": asked.get("seen") or (str(context["row"].move) if first else ""),
         "error": asked.get("error", ""),
-        "saved": SavedQueue(query=form.query),
     }
     status = 422 if asked.get("error") or not valid else 200
     return render(request, "feedback/triage.html", context, status=status)

@@ -3,6 +3,7 @@
 
 Marginalia.triage.Desk = class {
   static REMEMBERED = 100;
+  static AT_ONCE = 50; // tickets of one request: none of them takes long
   static BECOMES = { accept: "accepted", duplicate: "duplicate", dismiss: "dismissed", snooze: "snoozed", reopen: "new" };
 
   constructor({ root, list, reader, post, words }) {
@@ -107,8 +108,8 @@ Marginalia.triage.Desk = class {
     const current = this.list.current;
     const next = leaving.has(current) ? this.list.nextAfter(leaving) : current;
     const places = this.away([...leaving]);
-    const key = Marginalia.label.uuid();
-    this.done.push({ key, action, numbers: able, seen, places, current });
+    const ops = this.parts(able, seen);
+    this.done.push({ ops, action, numbers: able, places, current });
     if (this.done.length > Marginalia.triage.Desk.REMEMBERED) this.done.shift();
     if (action !== "assign") this.count(able.length);
     this.list.selectAll(false);
@@ -116,7 +117,17 @@ Marginalia.triage.Desk = class {
     if (leaving.has(current)) this.leave(next);
     else if (leaving.size) this.settle();
     this.changed?.();
-    this.outbox.push({ kind: "move", url: this.url, key, action, numbers: able.join(","), seen: seen.join(","), ...values });
+    for (const op of ops) this.outbox.push({ kind: "move", url: this.url, action, ...op, ...values });
+  }
+
+  parts(numbers, seen) {
+    const size = Marginalia.triage.Desk.AT_ONCE;
+    const starts = [...Array(Math.ceil(numbers.length / size)).keys()].map((part) => part * size);
+    return starts.map((from) => ({
+      key: Marginalia.label.uuid(),
+      numbers: numbers.slice(from, from + size).join(","),
+      seen: seen.slice(from, from + size).join(","),
+    }));
   }
 
   get url() {
@@ -145,14 +156,13 @@ Marginalia.triage.Desk = class {
       this.last = 0;
       return;
     }
-    const unsent = this.outbox.takeBack(last.key);
+    const sent = last.ops.filter((op) => !this.outbox.takeBack(op.key));
     this.back(last.places);
     if (last.action !== "assign") this.count(-last.numbers.length);
     this.go(last.numbers.includes(last.current) ? last.current : last.numbers[0]);
     this.say(this.words.undone, this.words.undoneMany, last.numbers);
     this.changed?.();
-    if (unsent) return;
-    this.outbox.push({ kind: "undo", url: this.url, key: Marginalia.label.uuid(), action: "undo", numbers: last.numbers.join(","), seen: last.seen.join(",") });
+    for (const op of sent) this.outbox.push({ ...op, kind: "undo", url: this.url, key: Marginalia.label.uuid(), action: "undo" });
   }
 
   // the button at a ticket: my newest decision if it is about this one, otherwise its own newest move
@@ -220,7 +230,7 @@ Marginalia.triage.Desk = class {
   }
 
   async refused(op, refused) {
-    const at = this.done.findIndex((entry) => entry.key === op.key);
+    const at = this.done.findIndex((entry) => entry.ops.some((each) => each.key === op.key));
     const entry = at >= 0 ? this.done[at] : null;
     const numbers = new Set(refused.map((each) => each.number));
     // ten tickets that say the same say it once

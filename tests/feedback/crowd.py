@@ -17,7 +17,8 @@ COMMENTS = ("where is it??", "no", "this is not what I asked", "", "", "", "thir
 def crowd(project: Project, n: int, *, data: Path = BANK, questions: int = 160, seed: int = 0) -> list[Ticket]:
     """`n` complaints about so many different questions, few of them asked by many, most by one or two."""
     rng = random.Random(seed)
-    rows = list(csv.DictReader(data.open(encoding="utf-8")))
+    with data.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     rng.shuffle(rows)
     labels = _labels(project, sorted({row["label"] for row in rows[:questions]}))
     version = _version(project, labels)
@@ -34,12 +35,16 @@ def crowd(project: Project, n: int, *, data: Path = BANK, questions: int = 160, 
 
 
 def _labels(project: Project, names: list[str]) -> dict[str, Label]:
-    start = project.labels.count()
-    made = Label.objects.bulk_create(
-        Label(project=project, name=name.replace("_", " "), position=start + place, color=place % 12 + 1)
-        for place, name in enumerate(names)
+    spelled = [name.replace("_", " ") for name in names]
+    Label.objects.bulk_create(
+        [
+            Label(project=project, name=name, position=place, color=place % 12 + 1)
+            for place, name in enumerate(spelled, start=project.labels.count() + 1)
+        ],
+        ignore_conflicts=True,
     )
-    return dict(zip(names, made, strict=True))
+    found = {label.name: label for label in project.labels.all()}
+    return {name: found[words] for name, words in zip(names, spelled, strict=True)}
 
 
 def _version(project: Project, labels: dict[str, Label]) -> ModelVersion:
