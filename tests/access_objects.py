@@ -61,6 +61,8 @@ class Objects:
             "ticket": lambda user: {"number": self.ticket.number},
             "triage_queue": lambda user: {"pk": self.queue(user).pk},
             "case": lambda user: {"pk": self.case.pk},
+            "api_ticket": lambda user: {"number": self.ticket.number},
+            "api_case": lambda user: {"pk": self.case.pk},
             "intake_key_revoke": lambda user: {"pk": self.intake_key.pk},
             "api_intake_key": lambda user: {"pk": self.intake_key.pk},
             "api_subject": lambda user: {"key": "maria"},
