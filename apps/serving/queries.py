@@ -11,7 +11,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from apps.common.errors import InvalidInput
-from apps.projects.models import Label, Project
+from apps.projects.models import Project
 from apps.registry.models import Deployment, ModelVersion
 from apps.serving.models import Served, ServingPolicy
 
@@ -90,7 +90,9 @@ def most_wanted(n: int) -> list[ModelVersion]:
 def labels_of(version: ModelVersion) -> list[tuple[int, str]]:
     """In the order of the probabilities, by the names that they bear today."""
     ids = [int(pk) for pk, _name in version.label_order]
-    names = dict(Label.objects.filter(pk__in=ids).values_list("pk", "name"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, name FROM projects_label WHERE id = ANY(%s)", [ids])
+        names = dict(cursor.fetchall())
     return [(pk, names.get(pk, str(old))) for pk, (_pk, old) in zip(ids, version.label_order, strict=True)]
 
 

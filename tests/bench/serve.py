@@ -22,6 +22,7 @@ SLUG = "bench-serve"
 DEMO = Path(__file__).resolve().parents[2] / "apps" / "config" / "demo" / "banking77.csv"
 VERSIONS = 6  # one is live first, the others are promoted under load
 CLIENTS, BATCH = 8, 50
+PATIENCE = 180.0  # seconds until the first answers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         deploy(versions[0])
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             ask = Ask(pool, server, texts)
-            ask(seconds=3, clients=2)  # everything is loaded, connected and compiled
+            ask.warm_up()
             alone = ask(seconds=args.seconds, clients=1)
             crowd = ask(seconds=args.seconds, clients=CLIENTS)
             batches = ask(seconds=args.seconds, clients=2, batch=BATCH)
@@ -84,16 +85,24 @@ class Ask:
     """Load from a process of its own, so that clients and servers do not share a lock."""
 
     def __init__(self, pool: Any, server: Product, texts: Sequence[str]) -> None:
-        self.pool, self.server, self.texts, self.before = pool, server, list(texts), -1
+        self.pool, self.server, self.texts, self.before = pool, server, list(texts), 0
 
     def begin(self, *, seconds: float, clients: int, batch: int = 1) -> Any:
         return self.pool.apply_async(load, (self.server.url, self.server.token, self.texts, seconds, clients, batch))
 
     def __call__(self, **how: Any) -> Log:
         log: Log = self.begin(**how).get()
-        if self.before < 0:
-            self.before = log.texts
         return log
+
+    def warm_up(self) -> None:
+        """Until everything is loaded, connected and compiled."""
+        ends, steady = time.monotonic() + PATIENCE, 0
+        while steady < 2:
+            log = self(seconds=2, clients=2)
+            self.before += log.texts
+            steady = steady + 1 if len(log.milliseconds) > 4 and not log.errors else 0
+            if time.monotonic() > ends:
+                raise SystemExit(f"nothing answers steadily: {log.errors[:1] or log.milliseconds[:3]}")
 
 
 def promotions(ask: Ask, versions: Sequence[Any], seconds: float) -> tuple[Log, int]:

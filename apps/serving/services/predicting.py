@@ -19,7 +19,7 @@ from apps.registry.models import ModelVersion
 from apps.serving import queries
 from apps.serving.models import Served
 from apps.serving.queries import Policy
-from apps.serving.services import inference
+from apps.serving.services import inference, remembering
 from apps.serving.services.choosing import choose
 from apps.serving.services.unavailable import Unavailable
 from workers.serve.wire import Rows
@@ -67,7 +67,9 @@ def predict(project: Project, asked: Sequence[Asked], *, consent: bool = False, 
         )
         for one, answer in zip(asked, answers, strict=True)
     ]
-    return Served.objects.bulk_create(rows) if remember else rows
+    if remember:
+        remembering.remember(rows)
+    return rows
 
 
 def _check(asked: Sequence[Asked]) -> None:
