@@ -9,8 +9,7 @@ from apps.feedback.services import policies
 
 _HELP: dict[str, Any] = {
     "person_cap": _(
-        "Whoever complains about more things in a day is heard, but counts for so many tickets only: "
-        "reach is people, not clicks."
+        "Further complaints of the same person are kept and shown, and do not count: reach is people, not clicks."
     ),
     "allowed_breaks": _(
         "A version that breaks more of the pinned cases than that is promoted only with a reason, which is kept."
@@ -28,6 +27,7 @@ class PolicyForm(forms.ModelForm):
     class Meta:
         model = FeedbackPolicy
         fields = policies.FIELDS
+        labels = {"person_cap": _("tickets that one person counts for in a day")}
         help_texts = _HELP
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
