@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.utils.functional import Promise
@@ -184,7 +185,7 @@ def turn(question: str, served: Served) -> Turn:
 
 def _guesses(served: Served) -> tuple[Guess, ...]:
     names = [name for _pk, name in served.version.label_order]
-    given = () if served.probabilities is None else served.probabilities
+    given: Any = () if served.probabilities is None else served.probabilities
     probabilities = given.to_list() if hasattr(given, "to_list") else [float(one) for one in given]
     likeliest = sorted(zip(probabilities, names, strict=False), reverse=True)[:GUESSES]
     return tuple(Guess(name, round(probability * 100)) for probability, name in likeliest)

@@ -32,11 +32,11 @@ def support(request: UserRequest) -> HttpResponse:
     project = chat.demo_project(request.user)
     if project is None:
         raise Http404
-    context = {"project": project, "triage": _triage(request, project), "examples": chat.EXAMPLES, "consent": True}
+    consent = request.method != "POST" or bool(request.POST.get("consent"))
+    context = {"project": project, "triage": _triage(request, project), "examples": chat.EXAMPLES, "consent": consent}
     if request.method != "POST":
         return render(request, "feedback/demo.html", context)
-    context["consent"] = bool(request.POST.get("consent"))
-    turn = _turn(request, project, request.POST.get("text", "").strip(), consent=context["consent"])
+    turn = _turn(request, project, request.POST.get("text", "").strip(), consent=consent)
     context |= {"turn": turn, "key": chat_key(project)}
     status = 200 if not turn.error else SWAPPED
     template = "feedback/_demo_turn.html" if request.htmx else "feedback/demo.html"

@@ -47,7 +47,7 @@ class Feedback(APIView):
     class Span(serializers.Serializer[dict[str, Any]]):
         start = serializers.IntegerField(min_value=0, help_text="In code points.")
         end = serializers.IntegerField(min_value=0)
-        label = serializers.CharField()
+        label = serializers.CharField()  # type: ignore[assignment]
         quote = serializers.CharField(required=False)
 
     class Input(serializers.Serializer[dict[str, Any]]):
@@ -64,7 +64,7 @@ class Feedback(APIView):
         up = serializers.BooleanField(required=False, help_text="thumb; comment")
         rating = serializers.FloatField(required=False, min_value=0, help_text="rating")
         of = serializers.IntegerField(required=False, min_value=2, max_value=100, help_text="rating; 5 unless told")
-        label = serializers.CharField(required=False, help_text="label: what it should have been")
+        label = serializers.CharField(required=False, help_text="label: what it should have been")  # type: ignore[assignment]
         labels = serializers.ListField(child=serializers.CharField(), required=False, help_text="label: if several")
         survey = serializers.CharField(required=False, help_text="answer")
         question = serializers.CharField(required=False, help_text="answer")
@@ -77,7 +77,7 @@ class Feedback(APIView):
             required=False, max_length=200, help_text="Your key of the person; hashed here."
         )
         language = serializers.CharField(required=False, max_length=10)
-        source = serializers.CharField(required=False, max_length=60)
+        source = serializers.CharField(required=False, max_length=60)  # type: ignore[assignment]
         at = serializers.DateTimeField(required=False, help_text="By your clock.")
 
         def get_fields(self) -> dict[str, Any]:

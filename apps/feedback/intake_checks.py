@@ -3,7 +3,7 @@
 import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -221,7 +221,7 @@ def _dwell(given: Mapping[str, Any], event: Event) -> None:
     event.value["ms"] = int(_number(given.get("ms"), "ms", 0, LONGEST_DWELL))
 
 
-_READ = {
+_READ: dict[str, Callable[[Mapping[str, Any], Event], None]] = {
     Kind.THUMB: _thumb,
     Kind.RATING: _rating,
     Kind.LABEL: _label,

@@ -98,14 +98,14 @@ def known(project: int, events: Sequence[Event]) -> Known:
     names.update(name for event in events for name in event.labels or ())
     names.update(span["label"] for event in events for span in event.spans or ())
     external = _distinct(event.item for event in events if event.prediction is None and event.item)
-    newest = dict(rows(_NEWEST_SERVED, {"project": project, "ids": external})) if external else {}
+    newest: dict[str, UUID] = dict(rows(_NEWEST_SERVED, {"project": project, "ids": external})) if external else {}
     ids = list({*newest.values(), *(event.prediction for event in events if event.prediction is not None)})
     served = rows(_SERVED, {"project": project, "ids": ids}) if ids else []
     items = rows(_ITEMS, {"project": project, "ids": external}) if external else []
     hashes = list({text_hash(event.text) for event in events if event.text and not event.item and not event.prediction})
     same = rows(_SAME_TEXT, {"project": project, "hashes": hashes}) if hashes else []
     numbers = _distinct(event.version for event in events if event.version is not None)
-    versions = dict(rows(_VERSIONS, {"project": project, "numbers": numbers})) if numbers else {}
+    versions: dict[int, int] = dict(rows(_VERSIONS, {"project": project, "numbers": numbers})) if numbers else {}
     return Known(
         served={row[0]: _served(row) for row in served},
         newest=newest,

@@ -14,15 +14,15 @@ PER_DAY = 100_000
 
 
 class KeyForm(forms.Form):
-    name = forms.CharField(label=gettext_lazy("name"), max_length=80)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
     kind = forms.ChoiceField(
-        label=gettext_lazy("kind"),
+        label=gettext_lazy("Kind"),
         choices=IntakeKey.Kind.choices,
         widget=forms.RadioSelect,
         initial=IntakeKey.Kind.PUBLISHABLE,
     )
     origins = forms.CharField(
-        label=gettext_lazy("pages that may use it"),
+        label=gettext_lazy("Pages that may use it"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "https://shop.example.org", "spellcheck": "false"}),
         help_text=gettext_lazy(
@@ -31,14 +31,14 @@ class KeyForm(forms.Form):
         ),
     )
     per_minute = forms.IntegerField(
-        label=gettext_lazy("events a minute, from one address"),
+        label=gettext_lazy("Events a minute, from one address"),
         required=False,
         min_value=1,
         max_value=10_000_000,
         help_text=gettext_lazy("60 unless told; a secret key 60,000."),
     )
     per_day = forms.IntegerField(
-        label=gettext_lazy("events a day"), min_value=1, max_value=1_000_000_000, initial=PER_DAY
+        label=gettext_lazy("Events a day"), min_value=1, max_value=1_000_000_000, initial=PER_DAY
     )
 
     def clean_origins(self) -> list[str]:

@@ -135,7 +135,7 @@ def _read(given: Any) -> Event | Receipt:
 
 
 def _row(event: Event, project: Project, known: Known) -> _Row | Receipt:
-    about, notes = known.about(event), []
+    about, notes = known.about(event), list[str]()
     try:
         _refuse_what_points_nowhere(event, about, known)
         consent = about.consent if event.consent is None else event.consent
