@@ -1,9 +1,11 @@
 """`POST /api/v1/feedback`: lean on purpose, for it is called by every click in somebody else's product."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import orjson
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import translation
@@ -21,6 +23,8 @@ from apps.feedback.models import IntakeKey, Signal
 from apps.feedback.services import intake
 from apps.feedback.services.intake import MOST_EVENTS, Receipt
 from apps.projects.subjects import pseudonym
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 32 * 1024
 MOST_BATCH_BYTES = 2 * 1024 * 1024
@@ -104,6 +108,7 @@ class Feedback(APIView):
             413: OpenApiResponse(description="More than 32 KiB (a batch: 2 MiB)."),
             422: OpenApiResponse(description="Malformed; `field` names the part."),
             429: OpenApiResponse(description="Too many; `Retry-After` says when to go on."),
+            503: OpenApiResponse(description="Nothing is stored; send it again."),
         },
     )
     def post(self, request: Request) -> None:
@@ -116,14 +121,12 @@ class Feedback(APIView):
         if request.method != "POST":
             return _answer({"detail": _("Events are sent by POST.")}, 405, Allow="POST, OPTIONS")
         try:
-            key = key_of(request)
-        except DomainError as refusal:
-            return _refusal(refusal, **{"WWW-Authenticate": "Bearer"})
-        try:
-            refuse_foreign_origin(key, request)
-        except DomainError as refusal:
-            return _refusal(refusal)
-        return readable(_received(key, request), request)
+            return _posted(request)
+        except (OperationalError, InterfaceError):  # nothing is stored: the same event may be sent again
+            log.exception("the database did not answer the intake")
+            return _answer(
+                {"detail": _("The server cannot store this now. Send it again.")}, 503, **{"Retry-After": "2"}
+            )
 
 
 class DirectIntake:
@@ -139,6 +142,18 @@ class DirectIntake:
             return self.get_response(request)
         with translation.override(translation.get_language_from_request(request)):
             return self.answer(request)
+
+
+def _posted(request: HttpRequest) -> HttpResponse:
+    try:
+        key = key_of(request)
+    except DomainError as refusal:
+        return _refusal(refusal, **{"WWW-Authenticate": "Bearer"})
+    try:
+        refuse_foreign_origin(key, request)
+    except DomainError as refusal:
+        return _refusal(refusal)
+    return readable(_received(key, request), request)
 
 
 def _received(key: IntakeKey, request: HttpRequest) -> HttpResponse:

@@ -7,13 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 
 from apps.common.errors import InvalidInput
 from apps.feedback import intake_auth, limits
+from apps.feedback import intake_queries as queries
 from apps.feedback.models import IntakeKey, Signal
+from apps.feedback.services import intake
 from apps.projects.models import Project
+from apps.serving.models import Served
 from tests.feedback import make
 
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
@@ -64,6 +67,50 @@ def test_200_calls_at_once_on_a_limit_of_50_admit_50(project: Project, counters:
     assert sorted(set(statuses)) == [202, 429]
     assert (statuses.count(202), len(statuses)) == (50, 200)
     assert Signal.objects.count() == 50
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_event_sent_by_many_at_once_is_stored_once(project: Project) -> None:
+    key = make.key(project)[1]
+    event = {"id": "the-same", **RATING}
+
+    def send(_place: int) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {key}"}
+        answer = Client().post("/api/v1/feedback", json.dumps(event), content_type="application/json", headers=headers)
+        return answer.status_code, answer.json()
+
+    assert at_once(24, send) == [(202, {"id": "the-same"})] * 24
+    assert Signal.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_prediction_forgotten_in_the_same_moment_loses_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = make.served(project)
+    event, known = make.thumb(of), queries.known
+
+    def forgotten_meanwhile(*asked: Any) -> queries.Known:
+        found = known(*asked)
+        Served.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(queries, "known", forgotten_meanwhile)
+    (receipt,) = intake.receive(None, project, [event])
+    assert receipt.refusal is None
+    assert Signal.objects.get().served is None
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_away_is_no_fault_of_the_event(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_args: Any, **_more: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    key = make.key(project)[1]
+    monkeypatch.setattr(intake, "receive", away)
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = Client().post("/api/v1/feedback", json.dumps(RATING), content_type="application/json", headers=headers)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
 
 
 @pytest.mark.django_db
