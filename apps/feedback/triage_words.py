@@ -66,8 +66,8 @@ def snoozed(until: datetime | None, reach: int | None) -> str:
 
 
 def span(between: timedelta) -> str:
-    """2 d, 4 h, 12 min: the largest unit that is not zero."""
-    minutes = max(0, int(between.total_seconds() // 60))
+    """2 d, 4 h, 12 min: the largest unit that is not zero, a minute at least."""
+    minutes = max(1, int(between.total_seconds() // 60))
     if minutes >= 2 * 24 * 60:
         return _("%(n)d d") % {"n": minutes // (24 * 60)}
     if minutes >= 60:
@@ -115,6 +115,7 @@ def script() -> dict[str, Any]:
         "session": _("{n} decided in this sitting"),
         "loading": _("The rest of this ticket is on its way …"),
         "notAllowed": _("This ticket is “{state}”: that cannot be done to it from there."),
+        "someStay": _("{n} of them stay where they are: that cannot be done to them from their state."),
         "acts": {str(state): list(transitions.actions(state)) for state in Ticket.State.values},
         "done": {
             "accept": _("Ticket {number} accepted."),

@@ -103,6 +103,7 @@ Marginalia.triage.Desk = class {
   act(action, values = {}, numbers = this.list.chosen) {
     const able = numbers.filter((number) => this.can(number, action));
     if (!able.length) { this.refuse(numbers[0]); return; }
+    if (able.length < numbers.length) Marginalia.toast(this.words.someStay.replace("{n}", numbers.length - able.length), "careful");
     const seen = able.map((number) => this.list.row(number)?.dataset.move || this.reader.pane.querySelector("#ticket")?.dataset.move || "");
     const leaving = new Set(this.fits(action) ? [] : able);
     const current = this.list.current;

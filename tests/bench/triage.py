@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.bench.server import ROOT, Product, product
-from tests.browser.triage_page import WATCH, decide, painted
+from tests.browser.triage_day import WATCH, decide, painted
 
 EMAIL, PASSWORD = "bench-triage@example.org", "correct horse battery staple"
 _SEED = """

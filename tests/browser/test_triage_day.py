@@ -7,7 +7,8 @@ from apps.accounts.models import User
 from apps.feedback.models import Signal, Ticket
 from apps.projects.models import Project
 from tests.browser.conftest import Open
-from tests.browser.triage_page import PAGE, WATCH, current, decide, painted
+from tests.browser.triage_day import WATCH, decide, painted
+from tests.browser.triage_page import PAGE, current
 from tests.feedback.crowd import crowd
 
 SIGNALS, TEN_MINUTES = 500, 600.0

@@ -155,7 +155,11 @@ def test_the_next_ticket_is_there_while_the_server_still_thinks(
     page = open_page(dana, PAGE)
     page.wait_for_timeout(800)
     held: list[Route] = []
-    page.route(MOVE, lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(MOVE, hold)
     press(page, "1")
     assert page.locator("#ticket").get_attribute("data-number") == "2"
     assert not page.locator("#ticket").evaluate("ticket => ticket.classList.contains('sketch')")
