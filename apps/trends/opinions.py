@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from apps.projects.models import Project
 from apps.registry.queries import live_version
-from apps.trends.models import Topic
+from apps.trends.models import Bucket, Measure, Topic
 from apps.trends.sentiment import Sentiment, sentiment
 from apps.trends.texts import Said, said
+from apps.trends.trend_queries import rows_of
 from workers.learning.intervals import wilson
 from workers.learning.monitor import phrases
 
@@ -90,8 +92,8 @@ def opinion(project: Project, now: datetime | None = None) -> Opinion:
         kind=kind,
         sentiment=known,
         since=now - SPAN,
-        now=_share(recent, known),
-        before=_share(older, known),
+        now=_overall(project, known, now - SPAN, now),
+        before=_overall(project, known, now - 2 * SPAN, now - SPAN),
         topics=_topics(project, recent, older, known),
         rising=_rising(negative, now),
         examples=negative[:EXAMPLES],
@@ -108,6 +110,21 @@ def _is_negative(row: Said, known: Sentiment) -> bool:
 
 def _cut(rows: Sequence[Said], at: datetime) -> tuple[list[Said], list[Said]]:
     return [row for row in rows if row.at >= at], [row for row in rows if row.at < at]
+
+
+def _overall(project: Project, known: Sentiment, since: datetime, until: datetime) -> Share:
+    """Of everything, also of what was said without consent to keep its text."""
+    buckets = Bucket.objects.filter(project=project, hour__gte=since, hour__lt=until)
+    if not known.known:
+        lean = buckets.filter(measure=Measure.SIGNALS).exclude(polarity=0)
+        found = lean.aggregate(k=Sum("n", filter=Q(polarity__lt=0)), n=Sum("n"))
+        return Share(found["k"] or 0, found["n"] or 0)
+    negative = sorted(known.negative)
+    asked = buckets.filter(measure=Measure.SERVED).exclude(label=None)
+    found = asked.aggregate(k=Sum("n", filter=Q(label__in=negative)), n=Sum("n"))
+    items = rows_of(project, "items").filter(moment__gte=since, moment__lt=until).exclude(said=None)
+    came = items.aggregate(k=Count("pk", filter=Q(said__in=negative)), n=Count("pk"))
+    return Share((found["k"] or 0) + came["k"], (found["n"] or 0) + came["n"])
 
 
 def _share(rows: Sequence[Said], known: Sentiment) -> Share:

@@ -5,7 +5,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Case, CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    Count,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast, Coalesce, TruncDay, TruncWeek
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -102,13 +115,15 @@ def _counts(project: Project, asked: Asked) -> Iterable[tuple[datetime, str, int
     if asked.measure != "items" and asked.by != "topic":
         rows = Bucket.objects.filter(project=project, measure=asked.measure, hour__gte=asked.since)
         return (
-            rows.annotate(at=trunc("hour"), key=_key(project, asked, rows=False))
-            .values_list("at", "key")
+            rows.annotate(period=trunc("hour"), part=_key(project, asked, rows=False))
+            .values_list("period", "part")
             .annotate(n=Sum("n"))
         )
     source = rows_of(project, asked.measure)
-    found = source.filter(moment__gte=asked.since).annotate(at=trunc("moment"), key=_key(project, asked, rows=True))
-    return found.values_list("at", "key").annotate(n=Count("pk"))
+    found = source.filter(moment__gte=asked.since).annotate(
+        period=trunc("moment"), part=_key(project, asked, rows=True)
+    )
+    return found.values_list("period", "part").annotate(n=Count("pk"))
 
 
 def rows_of(project: Project, measure: str) -> QuerySet[Any]:
@@ -139,7 +154,7 @@ def rows_of(project: Project, measure: str) -> QuerySet[Any]:
     came = ImportJob.objects.filter(pk=OuterRef("source_id")).values("filename")[:1]
     return Item.objects.filter(project=project).annotate(
         moment=F("created_at"),
-        said=Coalesce("resolution__label_id", Subquery(answer)),
+        said=Coalesce(F("resolution__label_id"), Subquery(answer), output_field=BigIntegerField()),
         seen=Value(version.pk if version else 0),
         origin=Coalesce(Subquery(came), Value("")),
         lean=none,
@@ -200,5 +215,5 @@ def rows_behind(project: Project, asked: Asked, key: str, first: date, days: int
     begin = timezone.make_aware(datetime.combine(first, time.min))
     rows = rows_of(project, asked.measure).filter(moment__gte=begin, moment__lt=begin + timedelta(days=days))
     if asked.by != "all" and key != OTHERS:
-        rows = rows.annotate(key=_key(project, asked, rows=True)).filter(key=key)
+        rows = rows.annotate(part=_key(project, asked, rows=True)).filter(part=key)
     return rows.order_by("-moment", "-pk")

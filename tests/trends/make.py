@@ -12,6 +12,7 @@ from apps.feedback.models import Signal
 from apps.projects.models import Label, Project
 from apps.registry.models import Deployment, ModelVersion
 from apps.serving.models import Served
+from apps.trends.models import Bucket
 
 NOW = timezone.now().replace(minute=0, second=0, microsecond=0)
 
@@ -75,17 +76,14 @@ def weeks(project: Project, usual: float, now: float, *, surge_hours: int, rate:
     hours = weeks * 168
     rng = np.random.default_rng(0)
     shares = np.where(np.arange(hours) < hours - surge_hours, usual, now)
+    rows = []
     for hour, (n, share) in enumerate(zip(rng.poisson(rate, hours), shares, strict=True)):
-        at = NOW - timedelta(hours=hours - hour) + timedelta(minutes=30)
+        at = NOW - timedelta(hours=hours - hour)
         k = int(rng.binomial(n, share))
-        _bucket(project, of, hit, at, k)
-        _bucket(project, of, other, at, int(n) - k)
+        rows += [bucket(project, of, label, at, count) for label, count in ((hit, k), (other, int(n) - k)) if count]
+    Bucket.objects.bulk_create(rows)
 
 
-def _bucket(project: Project, of: ModelVersion, label: Label, at: datetime, n: int) -> None:
+def bucket(project: Project, of: ModelVersion, label: Label, at: datetime, n: int) -> Bucket:
     """A count without its rows: as if they had been forgotten."""
-    from apps.trends.models import Bucket
-
-    if n:
-        hour = at.replace(minute=0, second=0, microsecond=0)
-        Bucket.objects.create(project=project, hour=hour, measure="served", label=label, version=of, n=n)
+    return Bucket(project=project, hour=at, measure="served", label=label, version=of, n=n)

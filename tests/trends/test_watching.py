@@ -81,12 +81,12 @@ def test_an_alarm_closes_by_itself_when_all_is_usual_again(project: Project) -> 
     hit, other = project.labels.all()[:2]
     rng = np.random.default_rng(1)
     of = Deployment.objects.get().version
+    rows = []
     for hour in range(72):
-        n = int(rng.poisson(50))
+        n, at = int(rng.poisson(50)), make.NOW + timedelta(hours=hour)
         k = int(rng.binomial(n, 0.05))
-        for label, count in ((hit, k), (other, n - k)):
-            at = make.NOW + timedelta(hours=hour)
-            Bucket.objects.create(project=project, hour=at, measure="served", label=label, version=of, n=count)
+        rows += [make.bucket(project, of, hit, at, k), make.bucket(project, of, other, at, n - k)]
+    Bucket.objects.bulk_create(rows)
     watching.look_all(make.NOW + timedelta(hours=72))
     assert Alarm.objects.get().state == "closed"
     assert "usual" in AlarmMove.objects.get(action="close").note

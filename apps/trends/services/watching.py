@@ -49,7 +49,8 @@ def look(rule: AlarmRule, until: datetime) -> None:
     for found in findings:
         if hourly and hourly.time(found.at) >= since:
             raise_alarm(rule, hourly, found)
-    AlarmRule.objects.filter(pk=rule.pk).update(checked_through=until, state=state[:200])
+    # what could not be judged yet is looked at again, and its last day told then
+    AlarmRule.objects.filter(pk=rule.pk).update(checked_through=None if state else until, state=state[:200])
 
 
 def _findings(rule: AlarmRule, hourly: Hourly) -> tuple[list[Finding], str]:
