@@ -53,6 +53,7 @@ class BehaviourEstimateApi(APIView):
         known = serializers.IntegerField(help_text="of them, those with an answer of that version")
         shows = serializers.FloatField(help_text="share of the texts on which something would be shown")
         earned = serializers.FloatField(help_text="by what was really shown")
+        earned_margin = serializers.FloatField(help_text="half of its 95 % interval")
         value = serializers.FloatField(allow_null=True)
         low = serializers.FloatField(allow_null=True)
         high = serializers.FloatField(allow_null=True)
@@ -86,6 +87,7 @@ class BehaviourEstimateApi(APIView):
                 "known": answer.known,
                 "shows": answer.shows,
                 "earned": answer.earned,
+                "earned_margin": answer.margin,
                 "value": found.value if found else None,
                 "low": found.interval.low if found else None,
                 "high": found.interval.high if found else None,

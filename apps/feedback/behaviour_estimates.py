@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from apps.annotation.rows import rows
-from apps.feedback.behaviour_queries import CAPPED, person_cap
+from apps.feedback.behaviour_queries import CAPPED, MEMORY, person_cap
 from apps.feedback.behaviour_words import translated
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
@@ -32,7 +33,9 @@ _LOG = f"""
 WITH {CAPPED}, kept AS (SELECT * FROM placed WHERE place <= %(cap)s AND served_id IS NOT NULL)
 SELECT s.label_id, s.shown_id, s.propensity, s.confidence, (s.at AT TIME ZONE %(zone)s)::date - DATE '2000-01-01',
     coalesce(nullif(k.subject, ''), s.subject), coalesce(k.accepted, false)::int, coalesce(k.clicked, false)::int,
-    coalesce(k.dismissed, false)::int, coalesce(k.shown, false)::int, p.label_id, p.confidence
+    coalesce(k.dismissed, false)::int, coalesce(k.shown, false)::int,
+    CASE WHEN s.version_id = %(version)s::bigint THEN s.label_id ELSE p.label_id END,
+    CASE WHEN s.version_id = %(version)s::bigint THEN s.confidence ELSE p.confidence END
 FROM serving_served s
 LEFT JOIN kept k ON k.served_id = s.id
 LEFT JOIN content_item i ON %(version)s::bigint IS NOT NULL AND s.external_id <> '' AND i.project_id = s.project_id
@@ -61,6 +64,7 @@ class Answer:
     known: int  # of them, those for which the other version's answer is known
     shows: float  # share of the texts on which something would be shown
     earned: float  # by what was really shown, on the same texts
+    margin: float  # half of its 95 % interval
     found: Estimate | None
     why_not: str = ""
 
@@ -76,11 +80,12 @@ def answer(project: Project, question: Question, since: datetime) -> Answer:
         if texts and question.version:
             why = _("v%(n)d has said nothing about these texts: send your own ids with predict, and import the items.")
             why %= {"n": question.version.number}
-        return Answer(question, threshold, texts, 0, 0.0, 0.0, None, why)
+        return Answer(question, threshold, texts, 0, 0.0, 0.0, 0.0, None, why)
     says, sure = (log.other, log.other_sure) if question.version else (log.label, log.sure)
     shows = sure >= threshold
     rewards = log.done @ np.array(REWARDS[question.reward], dtype=np.float64)
-    about = (question, threshold, texts, int(known.sum()), float(shows.mean()), float(rewards.mean()))
+    spread = float(1.96 * rewards.std() / np.sqrt(len(rewards)))
+    about = (question, threshold, texts, int(known.sum()), float(shows.mean()), float(rewards.mean()), spread)
     try:
         if not log.reported.any():
             raise LearningError("No “shown” events have come in, so nobody knows what people saw and left alone.")
@@ -115,7 +120,9 @@ def _log(project: Project, question: Question, since: datetime) -> _Log:
         "version": question.version.pk if question.version else None,
         "newest": NEWEST,
     }
-    columns: list[Any] = list(zip(*rows(_LOG, values), strict=True)) or [()] * 12
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(MEMORY)
+        columns: list[Any] = list(zip(*rows(_LOG, values), strict=True)) or [()] * 12
     label, shown, propensity, sure, day, subject, accepted, clicked, dismissed, reported, other, other_sure = columns
     return _Log(
         label=_ids(label),

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.annotation.rows import rows
@@ -20,29 +21,30 @@ from apps.registry.models import ModelVersion
 from workers.learning.intervals import wilson
 from workers.learning.types import Interval
 
+MEMORY = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off"  # a million signals are grouped without touching the disk
 MEASURES = ("accepted", "clicked", "dismissed")
 DIMENSIONS = ("label", "band", "version", "language", "week")
 EDGES = (0.5, 0.7, 0.8, 0.9, 0.95)
 
-EXPOSURES = """
-SELECT served_id,
-    CASE WHEN served_id IS NULL THEN concat_ws(':', item_id, version_id, subject, occurred_at::date) END AS other,
-    max(predicted_id) AS label, max(confidence) AS confidence, max(version_id) AS version, max(language) AS language,
-    max(subject) AS subject, min(occurred_at) AS at, bool_or(kind = 'shown') AS shown,
-    bool_or(kind = 'clicked') AS clicked, bool_or(kind = 'accepted') AS accepted,
-    bool_or(kind = 'dismissed') AS dismissed,
-    max((value->>'ms')::float8) FILTER (WHERE kind = 'dwell') AS ms
+_REACTIONS = """
+max(predicted_id) AS label, max(confidence) AS confidence, max(version_id) AS version, max(language) AS language,
+max(subject) AS subject, min(occurred_at) AS at, bool_or(kind = 'shown') AS shown, bool_or(kind = 'clicked') AS clicked,
+bool_or(kind = 'accepted') AS accepted, bool_or(kind = 'dismissed') AS dismissed,
+max((value->>'ms')::float8) FILTER (WHERE kind = 'dwell') AS ms
 FROM feedback_signal
 WHERE project_id = %(project)s AND occurred_at >= %(since)s AND state <> 'aside'
   AND kind IN ('shown', 'clicked', 'accepted', 'dismissed', 'dwell')
-GROUP BY 1, 2
 """
 CAPPED = f"""
-exposures AS MATERIALIZED ({EXPOSURES}), placed AS (
+exposures AS MATERIALIZED (
+    SELECT served_id, {_REACTIONS} AND served_id IS NOT NULL GROUP BY served_id
+    UNION ALL
+    SELECT NULL::uuid, {_REACTIONS} AND served_id IS NULL
+    GROUP BY item_id, version_id, subject, occurred_at::date  -- about items: once a day for each person
+), placed AS (
     SELECT *, CASE WHEN subject = '' THEN 1
-        ELSE row_number() OVER (
-            PARTITION BY subject, (at AT TIME ZONE %(zone)s)::date ORDER BY at, served_id, other
-        ) END AS place
+        ELSE row_number() OVER (PARTITION BY subject, (at AT TIME ZONE %(zone)s)::date ORDER BY at, served_id)
+        END AS place
     FROM exposures
 )
 """  # noqa: S608 - made of the constant above
@@ -101,7 +103,9 @@ class Behaviour:
 def behaviour(project: Project, since: datetime) -> Behaviour:
     cap = person_cap(project)
     values = {"project": project.pk, "since": since, "cap": cap, "zone": settings.TIME_ZONE, "edges": list(EDGES)}
-    found = rows(_RATES, values)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(MEMORY)
+        found = rows(_RATES, values)
     names = _names(project)
     by: dict[str, list[Group]] = {dimension: [] for dimension in DIMENSIONS}
     total, reported = _group(None, "", (0, 0, 0, 0, None, 0)), 0

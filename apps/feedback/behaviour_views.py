@@ -154,16 +154,19 @@ def _words(answer: estimates.Answer | None) -> dict[str, Any]:
     if answer is None or answer.found is None:
         return {}
     found, scale = answer.found, (lambda share: round(share * 100, 1))
-    low, high = sorted((min(found.interval.low, 0.0), max(found.interval.high, answer.earned, 1e-6)))
+    earned_low, earned_high = answer.earned - answer.margin, answer.earned + answer.margin
+    low, high = min(found.interval.low, earned_low, 0.0), max(found.interval.high, earned_high, 1e-6)
     return {
         "would": scale(found.value),
         "would_low": scale(found.interval.low),
         "would_high": scale(found.interval.high),
         "earned": scale(answer.earned),
+        "earned_low": scale(earned_low),
+        "earned_high": scale(earned_high),
         "size": round(found.size),
         "spans": [
             span(found.value, found.interval.low, found.interval.high, first=low, last=high),
-            span(answer.earned, answer.earned, answer.earned, first=low, last=high),
+            span(answer.earned, earned_low, earned_high, first=low, last=high),
         ],
         "reward_words": dict(REWARDS)[answer.question.reward],
     }

@@ -23,14 +23,14 @@ class SurveyForm(forms.ModelForm):
 
 class QuestionForm(forms.ModelForm):
     options_en = forms.CharField(
-        label=_("answers to choose from, English"),
+        label=_("Answers to choose from, English"),
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("One a line. Only for questions with several answers."),
     )
     options_zh = forms.CharField(
-        label=_("answers to choose from, Chinese"),
+        label=_("Answers to choose from, Chinese"),
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),

@@ -179,6 +179,14 @@ def test_it_says_for_how_many_texts_the_other_version_is_known(project: Project)
     assert "v3 has said nothing" in nobody.why_not
 
 
+def test_the_version_that_served_is_known_by_its_own_answers(project: Project, first: ModelVersion) -> None:
+    for place in range(200):
+        react(serve(project, first, project.labels.all()[0]), "shown", *(["accepted"] if place % 2 else []))
+    answer = estimates.answer(project, Question(first, None, "accepted"), SINCE)
+    assert answer.found
+    assert (answer.known, answer.found.value, answer.earned) == (200, pytest.approx(0.5), 0.5)
+
+
 def test_without_shown_events_nobody_knows_what_was_left_alone(project: Project, first: ModelVersion) -> None:
     for _time in range(200):
         react(serve(project, first, project.labels.all()[0]), "accepted")
