@@ -47,6 +47,7 @@ app.conf.update(
         "webhooks": {"task": "notices.deliver", "schedule": 5.0},
         "mail": {"task": "notices.mail", "schedule": 30.0},
         "count": {"task": "trends.count", "schedule": 60.0},
+        "recount": {"task": "trends.recount", "schedule": 6 * 3600.0},
         "look-for-alarms": {"task": "trends.look", "schedule": 120.0},
         "read-topics": {"task": "trends.read", "schedule": 600.0},
         "forget-deliveries": {"task": "notices.forget", "schedule": 3600.0},

@@ -10,6 +10,14 @@ def count() -> None:
     counting.count_all()
 
 
+@shared_task(name="trends.recount")
+def recount() -> None:
+    """Rows that came with an older date than the last count are found by counting anew."""
+    from apps.trends.services import counting
+
+    counting.count_all(anew=True)
+
+
 @shared_task(name="trends.look")
 def look() -> None:
     from apps.trends.services import watching

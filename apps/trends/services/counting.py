@@ -34,9 +34,9 @@ SELECT LEAST(
 BEHAVIOUR = ["shown", "clicked", "accepted", "dismissed", "dwell"]
 
 
-def count_all() -> None:
+def count_all(*, anew: bool = False) -> None:
     for project in Project.objects.filter(archived_at=None).only("pk"):
-        count(project)
+        count(project, anew=anew)
 
 
 @transaction.atomic
@@ -47,7 +47,7 @@ def count(project: Project, *, anew: bool = False) -> None:
     now, first = timezone.now(), _first_row(project)
     if first is None:
         return
-    if watch.counted_through is None or anew:
+    if watch.counted_through is None or anew or not Bucket.objects.filter(project=project).exists():
         # the oldest hour may have been forgotten in part: once counted, it stays as it was
         known = Bucket.objects.filter(project=project, hour=_hour(first)).exists()
         since = _hour(first) + timedelta(hours=1) if known else _hour(first)
