@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -21,6 +22,7 @@ from apps.serving.services.predicting import Asked
 from tests.conftest import ClientOf
 from tests.serving.conftest import Promote
 from tests.workers.serve.processes import Serving
+from workers.serve.client import Busy
 from workers.serve.wire import Rows
 
 pytestmark = pytest.mark.slow
@@ -180,6 +182,20 @@ def test_without_a_live_version_it_says_so(project: Project, client: Client, vic
     assert answer.status_code == 503
     assert answer["Retry-After"] == "60"
     assert answer.json()["detail"] == "No model serves this project yet. Train one and promote it."
+
+
+def test_too_much_at_once_is_passed_on_with_the_time_to_come_back(
+    project: Project, promote: Promote, client: Client, vic: User, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_args: object, **_kwargs: object) -> Rows:
+        raise Busy(7)
+
+    promote()
+    monkeypatch.setattr(inference, "client", lambda: SimpleNamespace(predict=busy))
+    answer = client.post(URL, {"text": "x"}, content_type="application/json", headers=bearer(vic, "predict"))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "7")
+    assert "Try again in 7 s" in answer.json()["detail"]
+    assert not Served.objects.exists()
 
 
 def test_a_promotion_is_followed_without_a_gap(answering: Serving, project: Project, promote: Promote) -> None:
