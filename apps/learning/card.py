@@ -172,6 +172,11 @@ def _purpose(found: Card) -> str:
         "It labels texts of the project “%(project)s” (language: %(language)s) and suggests answers to the people who "
         "label them. It knows nothing of other kinds of text."
     )
+    if found.version.task == "engagement":
+        text = _(
+            "It says how likely people are to click a text of the project “%(project)s” (language: %(language)s), as "
+            "they were shown them so far. It knows nothing of other kinds of text or other places to show them."
+        )
     served = _("It has served.") if found.deployed else _("It has never served.")
     return f"{text % values} {served}"
 

@@ -52,6 +52,12 @@ def _believed(row: dict[str, Any]) -> str:
         "high": _percent(row["high"]),
         "base": _percent(row["base"]),
     }
+    if not row["checked"]:
+        text = _now(
+            "Reliability of %(claim)s: none was on a text that its people have labelled, so they are believed hardly "
+            "more than the model itself."
+        )
+        return text % values
     return (
         _now(
             "Reliability of %(claim)s: %(right)d of %(checked)d were right where a label of its people tells; taken as "

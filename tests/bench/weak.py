@@ -72,8 +72,8 @@ def measured(data: Data, args: argparse.Namespace) -> dict[str, Any]:
             rows = np.array([one(data, args, seed, kind, rate) for seed in range(args.seeds)])
             figures |= _told(kind, rate, rows)
             figures[f"{kind}_{rate:g}_seconds"] = round((time.monotonic() - started) / args.seeds, 1)
-    figures["loss_points"] = -figures[f"thumbs_{args.flip:g}_gain"]
-    figures["worst_loss_points"] = max(-figures[f"{kind}_{r:g}_gain"] for kind in ("thumbs", "labels") for r in rates)
+    figures["loss_points"] = 0.0 - figures[f"thumbs_{args.flip:g}_gain"]
+    figures["worst_loss_points"] = max(0.0 - figures[f"{kind}_{r:g}_gain"] for kind in ("thumbs", "labels") for r in rates)
     return figures
 
 

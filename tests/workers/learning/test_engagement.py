@@ -96,6 +96,7 @@ def test_the_same_clicks_and_seed_give_the_same_weights(tmp_path):
     assert p[0] > p[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_transformer_learns_clicks_through_the_same_loop(toys, toy_encoder, tmp_path, method):
     examples = [item(e.id, e.text, 30, 24 if e.label else 3) for e in toys * 2]

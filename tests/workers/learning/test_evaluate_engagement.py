@@ -65,6 +65,7 @@ def test_the_reliability_picture_holds_every_showing_once_in_parts_of_like_size(
     assert np.mean(inside) > 0.6
 
 
+@pytest.mark.slow
 def test_intervals_of_the_log_loss_keep_their_promise():
     """Coverage of the gain over items of the same kind."""
     shown, clicked, rate = traffic(np.random.default_rng(4), 60_000)
@@ -100,18 +101,21 @@ def test_an_identical_model_is_never_better_and_not_worse():
     assert (verdict.kind, verdict.difference, verdict.metric) == ("not_worse", 0.0, "log_loss")
 
 
+@pytest.mark.slow
 def test_equally_good_models_are_called_better_or_worse_in_at_most_five_per_cent():
     found = kinds(0.2, 0.2)
     assert found.count("better") <= 0.08 * len(found)
     assert found.count("worse") <= 0.08 * len(found)
 
 
+@pytest.mark.slow
 def test_a_clearly_worse_model_is_hardly_ever_let_through():
     """Two per cent of the base rate's loss worse, and more: at the margin the promise is five per cent."""
     found = kinds(0.0, 0.55)
     assert sum(kind in ("better", "not_worse") for kind in found) <= 0.08 * len(found)
 
 
+@pytest.mark.slow
 def test_a_clearly_better_model_is_found():
     found = kinds(0.8, 0.0)
     assert found.count("better") > 0.8 * len(found)

@@ -164,6 +164,7 @@ def test_honest_thumbs_are_let_in_and_a_coin_weighs_next_to_nothing():
     assert all(row.credibility < 0.35 for row in coin.reliability)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [0.0, 0.3, 0.5, 1.0])
 def test_whatever_users_say_the_model_loses_next_to_nothing(flip):
     """On texts that neither experts nor users spoke of, over several worlds."""

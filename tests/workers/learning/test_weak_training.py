@@ -138,6 +138,7 @@ def test_what_users_said_is_never_judged_by(toys, toy_encoder):
     assert (begun.dev.targets[:, -1] == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "setfit"])
 def test_a_transformer_learns_with_users_and_does_not_count_them_among_its_items(noisy, toy_encoder, tmp_path, method):
     evidence = voices(120, right=1.0)
@@ -163,6 +164,7 @@ def test_weights_and_targets_decide_what_a_transformer_learns(toys, toy_encoder)
     assert (said == [e.label for e in toys]).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_search_asks_the_guard_once_and_tells_of_it(noisy, toy_encoder, tmp_path):
     told: list[str] = []
     found = search.search(
