@@ -3,7 +3,10 @@
 import csv
 import hashlib
 import random
+from datetime import timedelta
 from pathlib import Path
+
+from django.utils import timezone
 
 from apps.feedback.models import Signal, Ticket
 from apps.feedback.services import grouping
@@ -12,6 +15,7 @@ from apps.registry.models import ModelVersion
 
 BANK = Path(__file__).parents[2] / "apps/config/demo/banking77.csv"
 COMMENTS = ("where is it??", "no", "this is not what I asked", "", "", "", "third time I ask", "")
+DAY = 24 * 3600.0
 
 
 def crowd(project: Project, n: int, *, data: Path = BANK, questions: int = 160, seed: int = 0) -> list[Ticket]:
@@ -77,6 +81,7 @@ def _signal(
     predicted: Label,
 ) -> Signal:
     said = _as_typed(rng, text)
+    at = timezone.now() - timedelta(seconds=rng.uniform(0, DAY))
     return Signal(
         project=project,
         event=f"crowd-{place}",
@@ -93,6 +98,8 @@ def _signal(
         subject=f"person-{place}",
         language="en",
         source="widget",
+        occurred_at=at,
+        received_at=at,
     )
 
 
