@@ -73,7 +73,9 @@ def measured(data: Data, args: argparse.Namespace) -> dict[str, Any]:
             figures |= _told(kind, rate, rows)
             figures[f"{kind}_{rate:g}_seconds"] = round((time.monotonic() - started) / args.seeds, 1)
     figures["loss_points"] = 0.0 - figures[f"thumbs_{args.flip:g}_gain"]
-    figures["worst_loss_points"] = max(0.0 - figures[f"{kind}_{r:g}_gain"] for kind in ("thumbs", "labels") for r in rates)
+    figures["worst_loss_points"] = max(
+        0.0 - figures[f"{kind}_{r:g}_gain"] for kind in ("thumbs", "labels") for r in rates
+    )
     return figures
 
 
