@@ -7,12 +7,12 @@ texts of every request in turn, so that one short text is never stuck behind fiv
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-Read = Callable[[list[str]], Sequence[Any]]  # n texts to n answers (rows of an array, or objects)
+Read = Callable[[list[str]], Any]  # n texts to n answers (rows of an array, or objects)
 LONG = 1_500  # characters; what lies beyond is cut off by most encoders
 FLOOR = 60  # characters that a text costs however short it is
 MOST_WAITING = 20_000  # texts

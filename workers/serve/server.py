@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ class Server:
     """`routes` maps "POST /predict" to what answers; every request shows the key."""
 
     key: str
-    routes: dict[str, Handle]
+    routes: Mapping[str, Handle]
     _busy: int = 0
     _ending: bool = False
     _open: set[asyncio.StreamWriter] = field(default_factory=set)

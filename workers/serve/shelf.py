@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workers.learning.types import LearningError
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.learning.encoders import Encoder
+from workers.learning.types import LearningError, Progress
 from workers.serve.wire import Name
 
 log = logging.getLogger(__name__)
@@ -26,7 +30,7 @@ WARM_UP = ("Is it warm?", "A somewhat longer sentence, so that the first one who
 class Loaded:
     name: Name
     task: str
-    read: Callable[[list[str]], Sequence[Any]]
+    read: Callable[[list[str]], Any]  # n texts to n answers
 
 
 class Shelf:
@@ -111,12 +115,26 @@ class Shelf:
         return loaded
 
 
+class OneAtATime:
+    """An encoder that two threads may ask: the tokenisers of transformers must not be entered twice at once."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._lock = encoder, threading.Lock()
+        self.digest, self.dimension = encoder.digest, encoder.dimension
+
+    def encode(
+        self, texts: list[str], *, batch_tokens: int = 0, on_progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        with self._lock:
+            return self._encoder.encode(texts, batch_tokens=batch_tokens, on_progress=on_progress)
+
+
 class Opener:
     """Folders below `models` become something that reads texts. One encoder serves all heads that stand on it."""
 
     def __init__(self, models: Path, *, device: str, cache: Path | None, threads: int | None = None) -> None:
         self._models, self._device, self._cache, self._threads = models.resolve(), device, cache, threads
-        self._encoders: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._encoders: OrderedDict[tuple[str, str], Encoder] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, name: Name) -> Loaded:
@@ -135,16 +153,17 @@ class Opener:
         read(list(WARM_UP))
         return Loaded(name, model.task, read)
 
-    def encoder(self, name: str, runtime: str = "auto") -> Any:
+    def encoder(self, name: str, runtime: str = "auto") -> Encoder:
         """Opened once; raises LearningError in words."""
         from workers.learning import encoders
 
         with self._lock:
             key = (name, runtime)
             if key not in self._encoders:
-                self._encoders[key] = encoders.load(
+                loaded = encoders.load(
                     name, device=self._device, threads=self._threads, runtime=runtime, cache=self._cache
                 )
+                self._encoders[key] = OneAtATime(loaded)
                 while len(self._encoders) > MOST_ENCODERS:
                     self._encoders.popitem(last=False)
             self._encoders.move_to_end(key)
