@@ -23,7 +23,7 @@ _HELP: dict[str, Any] = {
 }
 
 
-class PolicyForm(forms.ModelForm):
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # no type at run time
     class Meta:
         model = FeedbackPolicy
         fields = policies.FIELDS

@@ -100,7 +100,7 @@ class TicketQuery(serializers.Serializer[Any]):
     assignee = serializers.IntegerField(required=False, min_value=0, max_value=BIG, help_text="User id; 0: nobody.")
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
     language = serializers.CharField(required=False, default="", max_length=10)
-    source = serializers.CharField(required=False, default="", max_length=60)
+    source = serializers.CharField(required=False, default="", max_length=60)  # type: ignore[assignment]
     kind = serializers.ChoiceField(choices=Signal.Kind.choices, required=False)
     least_reach = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**31 - 1)
     since = serializers.DateTimeField(required=False)

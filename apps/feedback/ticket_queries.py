@@ -200,7 +200,7 @@ GROUP BY l.name ORDER BY people DESC, l.name
 
 def detail(ticket: Ticket) -> Detail:
     today = timezone.now().date()
-    values = {"tickets": [ticket.pk], "from": today - timedelta(days=REACH_DAYS - 1), "to": today}
+    values: dict[str, Any] = {"tickets": [ticket.pk], "from": today - timedelta(days=REACH_DAYS - 1), "to": today}
     with connection.cursor() as cursor:
         cursor.execute(_DAYS, values)
         days = [Day(*row) for row in cursor.fetchall()]

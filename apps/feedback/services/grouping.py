@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max
 
-from apps.annotation.rows import rows
+from apps.annotation.rows import Row, rows
 from apps.feedback.models import FeedbackPolicy, Signal, Ticket
 from apps.feedback.services import consequences, reach, suspicion, wording
 from apps.feedback.services.joining import Book, Complaint, Known, join
@@ -126,7 +126,7 @@ def _alone(project: Project) -> Iterator[bool]:
 def _slice(project: Project, book: Book) -> int:
     with transaction.atomic():
         found = rows(_NEW, {"project": project.pk, "slice": SLICE})
-        arrived = [New(*row[:8], bytes(row[8]) if row[8] is not None else None, *row[9:]) for row in found]
+        arrived = [_new(row) for row in found]
         if not arrived:
             return 0
         places, tickets, opened = _places(project, book, arrived)
@@ -134,6 +134,11 @@ def _slice(project: Project, book: Book) -> int:
         reach.refresh(project, tickets)
         consequences.of(project, tickets, opened)
         return len(arrived)
+
+
+def _new(row: Row) -> New:
+    digest = bytes(row[8]) if row[8] is not None else None
+    return New(*(*row[:8], digest, *row[9:]))
 
 
 def _places(project: Project, book: Book, arrived: Sequence[New]) -> tuple[dict[int, Place], list[int], list[Ticket]]:

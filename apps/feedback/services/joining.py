@@ -115,7 +115,7 @@ def _same_text(book: Book, complaint: Complaint) -> Known | None:
     same = book.by_text.get((complaint.predicted, complaint.text_hash), [])
     exact = [known for known in same if known.wanted == complaint.wanted]
     open_ = [known for known in same if None in {known.wanted, complaint.wanted}]
-    return (exact or open_ or [None])[0]
+    return next(iter([*exact, *open_]), None)
 
 
 def _by_wording(book: Book, left: Sequence[Complaint], found: dict[int, Known], of_served: dict[UUID, Known]) -> None:

@@ -137,7 +137,7 @@ def undoable(ticket: Ticket) -> TicketMove:
 @transaction.atomic
 def take_back(ticket: Ticket, last: TicketMove, by: User | None, *, bulk: uuid.UUID | None = None) -> TicketMove:
     """Everything the move changed is put back, if the ticket still is where the move left it."""
-    field = Ticket._meta.get_field
+    field: Any = Ticket._meta.get_field
     fields = {name: field(name).to_python(value) for name, value in last.data.get("before", {}).items()}
     before = {name: getattr(ticket, name) for name in fields}
     if ticket.state != last.after:
