@@ -42,7 +42,7 @@ class LabelOutput(serializers.Serializer[Any]):
 class SpanOutput(serializers.Serializer[Any]):
     start = serializers.IntegerField(help_text="In code points.")
     end = serializers.IntegerField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # a field of ours, not the words beside one
     score = serializers.FloatField()
     quote = serializers.CharField(required=False)
 
@@ -54,7 +54,9 @@ class AnswerOutput(serializers.Serializer[Any]):
     probabilities = serializers.ListField(
         child=serializers.FloatField(), required=False, help_text="In the order of `labels`; none for spans."
     )
-    label = serializers.CharField(required=False, help_text="The likeliest; where every text has one label.")
+    label = serializers.CharField(  # type: ignore[assignment]
+        required=False, help_text="The likeliest; where every text has one label."
+    )
     shown = serializers.CharField(
         required=False, allow_null=True, help_text="What to show: null below the project's threshold."
     )

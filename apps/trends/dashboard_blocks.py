@@ -248,7 +248,7 @@ class Figure:
 def figures(desk: Desk, standing: queries.Standing, days: Block) -> list[Figure]:
     """The page's first line."""
     n, bad = (sum(row[place].value for row in days.rows) for place in (1, 2))
-    since = {"since": desk.over.first.isoformat()}
+    since: dict[str, Any] = {"since": desk.over.first.isoformat()}
     oldest = spelled(timezone.now() - standing.oldest) if standing.oldest else ""
     return [
         Figure(_("Signals"), count(n).text, "", desk.link("signals", **since)),

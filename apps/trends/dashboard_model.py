@@ -1,6 +1,7 @@
 """Blocks about the model: how people like its answers, and how good it was while it served."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -33,7 +34,7 @@ def satisfaction(desk: Desk) -> Block:
     for one in weeks:
         until = min(one.week + timedelta(days=6), desk.over.last)
         first = max(one.week, desk.over.first)
-        dates = {"since": first.isoformat(), "until": until.isoformat()}
+        dates: dict[str, Any] = {"since": first.isoformat(), "until": until.isoformat()}
         inner = wilson(one.up, one.thumbs) if one.thumbs else None
         up = one.up / one.thumbs if one.thumbs else None
         half = Z * one.spread / one.ratings**0.5 if one.spread is not None else None
