@@ -22,7 +22,7 @@ from apps.trends.services import alarms as services
 
 
 class RuleOut(serializers.ModelSerializer[AlarmRule]):
-    label = serializers.CharField(source="label.name", allow_null=True, default=None)
+    label = serializers.CharField(source="label.name", allow_null=True, default=None)  # type: ignore[assignment]
     stream = serializers.ChoiceField(choices=AlarmRule.Stream.choices)
     direction = serializers.ChoiceField(choices=AlarmRule.Direction.choices)
     patience = serializers.IntegerField(help_text="Days in which about one false alarm is borne.")
@@ -37,7 +37,7 @@ class RuleOut(serializers.ModelSerializer[AlarmRule]):
 class RuleIn(serializers.Serializer[Any]):
     stream = serializers.ChoiceField(choices=AlarmRule.Stream.choices)
     direction = serializers.ChoiceField(choices=AlarmRule.Direction.choices)
-    label = serializers.IntegerField(required=False, allow_null=True, help_text="Id, for the share of one label.")
+    label = serializers.IntegerField(required=False, allow_null=True, help_text="Id, for the share of one label.")  # type: ignore[assignment]
     patience = serializers.ChoiceField(choices=AlarmRule.Patience.choices, default=AlarmRule.Patience.USUAL)
     to_inbox = serializers.BooleanField(default=True)
     to_webhook = serializers.BooleanField(default=True)
@@ -45,7 +45,7 @@ class RuleIn(serializers.Serializer[Any]):
 
 class AlarmOut(serializers.ModelSerializer[Alarm]):
     rule = serializers.IntegerField(source="rule_id")
-    label = serializers.CharField(source="label.name", allow_null=True, default=None)
+    label = serializers.CharField(source="label.name", allow_null=True, default=None)  # type: ignore[assignment]
     state = serializers.ChoiceField(choices=Alarm.State.choices)
     title = serializers.SerializerMethodField()
     sentence = serializers.SerializerMethodField()

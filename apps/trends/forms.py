@@ -1,5 +1,6 @@
 """The choices of the trends page and of the alarms: every value comes from a list that we made."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -47,6 +48,12 @@ class RowsForm(TrendForm):
     first = forms.DateField()
     length = forms.IntegerField(min_value=1, max_value=7)
     before = forms.DateTimeField(required=False)
+
+    def clean_first(self) -> date:
+        day: date = self.cleaned_data["first"]
+        if not 2000 <= day.year <= 2200:
+            raise forms.ValidationError(_("Choose a day of this century."))
+        return day
 
 
 class SentimentForm(forms.Form):

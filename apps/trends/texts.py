@@ -57,4 +57,5 @@ ORDER BY a.at DESC, a.kind, a.id
     values: dict[str, Any] = {"project": project.pk, "since": since, "until": until, "version": version, "most": most}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return [Said(*row[:2], bytes(row[2]) if row[2] else None, *row[3:]) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [Said(at, text, bytes(of) if of else None, *rest) for at, text, of, *rest in rows]

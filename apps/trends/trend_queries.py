@@ -114,34 +114,35 @@ def _counts(project: Project, asked: Asked) -> Iterable[tuple[datetime, str, int
     trunc = TruncWeek if asked.step == "week" else TruncDay
     if asked.measure != "items" and asked.by != "topic":
         rows = Bucket.objects.filter(project=project, measure=asked.measure, hour__gte=asked.since)
-        return (
+        hourly: Iterable[tuple[datetime, str, int]] = (
             rows.annotate(period=trunc("hour"), part=_key(project, asked, rows=False))
             .values_list("period", "part")
             .annotate(n=Sum("n"))
         )
+        return hourly
     source = rows_of(project, asked.measure)
     found = source.filter(moment__gte=asked.since).annotate(
         period=trunc("moment"), part=_key(project, asked, rows=True)
     )
-    return found.values_list("period", "part").annotate(n=Count("pk"))
+    counted: Iterable[tuple[datetime, str, int]] = found.values_list("period", "part").annotate(n=Count("pk"))
+    return counted
 
 
 def rows_of(project: Project, measure: str) -> QuerySet[Any]:
     """The rows behind the counts, under common names: moment, said (label id), seen (version id), origin, lean."""
-    none = Value(0)
     if measure == "served":
         rows = Served.objects.filter(project=project)
-        said, seen, origin, moment, lean = (
-            Coalesce("shown_id", "label_id"),
-            F("version_id"),
-            F("language"),
-            F("at"),
-            none,
+        served: QuerySet[Any] = rows.annotate(
+            moment=F("at"),
+            said=Coalesce("shown_id", "label_id"),
+            seen=F("version_id"),
+            origin=F("language"),
+            lean=Value(0),
         )
-        return rows.annotate(moment=moment, said=said, seen=seen, origin=origin, lean=lean)
+        return served
     if measure == "signals":
-        rows = Signal.objects.filter(project=project).exclude(kind__in=Signal.BEHAVIOUR).exclude(state="aside")
-        found: QuerySet[Any] = rows.annotate(
+        sent = Signal.objects.filter(project=project).exclude(kind__in=Signal.BEHAVIOUR).exclude(state="aside")
+        found: QuerySet[Any] = sent.annotate(
             moment=F("received_at"),
             said=F("predicted_id"),
             seen=F("version_id"),
@@ -157,7 +158,7 @@ def rows_of(project: Project, measure: str) -> QuerySet[Any]:
         said=Coalesce(F("resolution__label_id"), Subquery(answer), output_field=BigIntegerField()),
         seen=Value(version.pk if version else 0),
         origin=Coalesce(Subquery(came), Value("")),
-        lean=none,
+        lean=Value(0),
     )
 
 

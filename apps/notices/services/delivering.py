@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.core.cache import cache
 from django.db import connection, transaction
@@ -115,7 +116,7 @@ def _complaint(status: int) -> str:
 @transaction.atomic
 def _note(outcome: Outcome) -> None:
     delivery = outcome.delivery
-    values = {"status": outcome.status, "error": outcome.error, "milliseconds": outcome.milliseconds}
+    values: dict[str, Any] = {"status": outcome.status, "error": outcome.error, "milliseconds": outcome.milliseconds}
     if outcome.taken:
         values["state"] = Delivery.State.DONE
     elif delivery.attempts >= MOST_ATTEMPTS:

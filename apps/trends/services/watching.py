@@ -19,6 +19,7 @@ from apps.trends.series import Counts, Hourly
 from workers.learning.monitor import cusum
 from workers.learning.monitor.silence import silence
 
+LATE = timedelta(minutes=5)  # by then an hour that is over has been counted
 RECENT = timedelta(hours=24)  # what a new rule finds in its past is told only if it is as new as that
 SHOWN = 7 * 24  # hours of evidence kept with an alarm
 SUSPECT = 1.0  # of the log-likelihood ratio against a flat baseline: below, no chart can be near its threshold
@@ -34,7 +35,7 @@ class Finding:
 
 
 def look_all(now: datetime | None = None) -> None:
-    until = (now or timezone.now()).replace(minute=0, second=0, microsecond=0)
+    until = (now or timezone.now() - LATE).replace(minute=0, second=0, microsecond=0)
     due = AlarmRule.objects.filter(removed_at=None, project__archived_at=None).exclude(stream=AlarmRule.Stream.CONTENT)
     for rule in due.exclude(checked_through__gte=until).select_related("project", "label"):
         look(rule, until)
@@ -147,7 +148,7 @@ def raise_alarm(rule: AlarmRule, hourly: Hourly | None, found: Finding, onset: d
     except IntegrityError:
         return None
     AlarmMove.objects.create(alarm=alarm, action=AlarmMove.Action.RAISE)
-    alarm.label = Label.objects.filter(pk=found.label).first()
+    alarm.label = Label.objects.filter(pk=found.label).first() if found.label else None
     url = reverse("alarm", args=[rule.project.slug, alarm.pk])
     if rule.to_inbox:
         tell(

@@ -33,7 +33,8 @@ class Baseline:
     def draws(self, paths: int, rng: np.random.Generator) -> Floats:
         """(168, paths) shares as they may truly be, given what was seen (Laplace approximation)."""
         off = rng.normal(size=(self.scale.shape[1], paths)) * self.dispersion**0.5
-        return np.clip(expit(self.logits[:, None] + self.scale @ off), LEAST, MOST)
+        shares: Floats = np.clip(expit(self.logits[:, None] + self.scale @ off), LEAST, MOST)
+        return shares
 
 
 def hour_of_week(first: int, n: int) -> Ints:
@@ -83,7 +84,9 @@ def _design(releases: int) -> Floats:
     return rows
 
 
-def _posterior(x: Floats, n: Floats, k: Floats, spreads: tuple[float, float]) -> tuple[float, Floats, Floats]:
+def _posterior(
+    x: Floats, n: Floats | Ints, k: Floats | Ints, spreads: tuple[float, float]
+) -> tuple[float, Floats, Floats]:
     """(log evidence up to a constant, the most probable effects, the curvature there) by Newton's method."""
     releases = x.shape[1] - 31
     spread = np.repeat([LEVEL_SPREAD, *spreads], [releases, 7, 24])

@@ -55,9 +55,8 @@ def g_squared(a: Floats, n: int, b: Floats, m: int) -> Floats:
     share = (a + b) / (n + m)
     parts = [(a, n * share), (n - a, n * (1 - share)), (b, m * share), (m - b, m * (1 - share))]
     with np.errstate(divide="ignore", invalid="ignore"):
-        total: Floats = sum(
-            np.where(seen > 0, seen * np.log(seen / np.maximum(due, 1e-12)), 0.0) for seen, due in parts
-        )
+        terms_of = [np.where(seen > 0, seen * np.log(seen / np.maximum(due, 1e-12)), 0.0) for seen, due in parts]
+    total: Floats = np.sum(terms_of, axis=0)
     return 2 * total
 
 

@@ -81,7 +81,7 @@ def words(texts: Sequence[str], assignment: Ints, k: int, most: int = WORDS) -> 
     tf · log(1 + A / f) with tf the share of the topic's texts, f the phrase's count in all, A the mean count of a topic
     (Grootendorst 2022), over phrases of one or two words that are at least half again as frequent in the topic.
     """
-    per = [terms.counts((texts[at] for at in np.flatnonzero(assignment == topic)), 2) for topic in range(k)]
+    per = [terms.counts((texts[int(at)] for at in np.flatnonzero(assignment == topic)), 2) for topic in range(k)]
     overall: Counter[str] = Counter()
     for found in per:
         overall.update(found)
