@@ -3,6 +3,7 @@
 
 Marginalia.triage.Desk = class {
   static REMEMBERED = 100;
+  static FEW = 30; // rows left: time to fetch more
   static AT_ONCE = 50; // tickets of one request: none of them takes long
   static BECOMES = { accept: "accepted", duplicate: "duplicate", dismiss: "dismissed", snooze: "snoozed", reopen: "new" };
 
@@ -69,8 +70,8 @@ Marginalia.triage.Desk = class {
   // rows ahead, pieces ahead, and the word for an empty list
   settle() {
     const left = this.list.numbers.length;
-    document.getElementById("triage-empty").hidden = left > 0;
-    if (left < 15) this.more();
+    document.getElementById("triage-empty").hidden = left > 0 || Boolean(this.list.more);
+    if (left < Marginalia.triage.Desk.FEW) this.more();
     clearTimeout(this.soon);
     this.soon = setTimeout(() => this.reader.ahead(), 0);
   }
@@ -81,7 +82,7 @@ Marginalia.triage.Desk = class {
     this.loading = true;
     const html = await this.post.piece(link.getAttribute("href")).catch(() => "");
     this.loading = false;
-    if (!html) return;
+    if (!html) { this.soon = setTimeout(() => this.settle(), 2000); return; }
     const wasEmpty = !this.list.numbers.length;
     this.list.append(Marginalia.triage.parse(html), this.gone);
     if (wasEmpty && this.list.numbers.length) this.go(this.list.numbers[0]);

@@ -73,6 +73,7 @@ def _measure(page: Page, args: argparse.Namespace, tickets: int) -> dict[str, An
     page.evaluate(WATCH)
     started = time.monotonic()
     for place in range(tickets):
+        page.wait_for_selector("#ticket")
         decide(page, place)
         page.wait_for_function("count => window.__painted.length >= count", arg=place + 1)
         time.sleep(args.pause)
