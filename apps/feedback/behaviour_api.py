@@ -11,7 +11,7 @@ from apps.accounts.models import User
 from apps.common.errors import InvalidInput
 from apps.feedback import behaviour_estimates as estimates
 from apps.feedback import behaviour_queries as queries
-from apps.feedback.behaviour_views import QuestionForm, since_of
+from apps.feedback.behaviour_views import QuestionForm
 from apps.projects.access import Capability, project_for
 
 
@@ -27,7 +27,7 @@ class BehaviourApi(APIView):
         project = project_for(cast(User, request.user), slug, need=Capability.VIEW)
         window = Window(data=request.query_params)
         window.is_valid(raise_exception=True)
-        found = queries.behaviour(project, since_of(window.validated_data["weeks"]))
+        found = queries.lately(project, window.validated_data["weeks"])
         by = {dimension: [_group(group) for group in groups] for dimension, groups in found.by.items()}
         return Response({"since": found.since, "person_cap": found.cap, "all": _group(found.all), "by": by})
 
@@ -79,7 +79,7 @@ class BehaviourEstimateApi(APIView):
         if not form.is_valid():
             field, errors = next(iter(form.errors.items()))
             raise InvalidInput(str(errors[0]), field=field)
-        answer = estimates.answer(project, form.question(), since_of(window.validated_data["weeks"]))
+        answer = estimates.answer(project, form.question(), queries.since_of(window.validated_data["weeks"]))
         found = answer.found
         return Response(
             {

@@ -7,11 +7,14 @@ confidence of its own and falls into no band.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.annotation.rows import rows
@@ -22,6 +25,7 @@ from workers.learning.intervals import wilson
 from workers.learning.types import Interval
 
 MEMORY = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off"  # a million signals are grouped without touching the disk
+KEPT = 60  # seconds
 MEASURES = ("accepted", "clicked", "dismissed")
 DIMENSIONS = ("label", "band", "version", "language", "week")
 EDGES = (0.5, 0.7, 0.8, 0.9, 0.95)
@@ -98,6 +102,20 @@ class Behaviour:
     all: Group
     reported: int  # of the answers, those that the host said were shown
     by: dict[str, list[Group]] = field(default_factory=dict)
+
+
+def lately(project: Project, weeks: int) -> Behaviour:
+    """Of the last weeks; kept for a minute, for a page is looked at from several sides."""
+    key = f"behaviour:{project.pk}:{weeks}:{get_language()}"
+    found: Behaviour | None = cache.get(key)
+    if found is None:
+        found = behaviour(project, since_of(weeks))
+        cache.set(key, found, KEPT)
+    return found
+
+
+def since_of(weeks: int) -> datetime:
+    return timezone.now() - timedelta(weeks=weeks)
 
 
 def behaviour(project: Project, since: datetime) -> Behaviour:

@@ -1,13 +1,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
@@ -36,7 +35,7 @@ SHOWN = 12  # rows of a picture; the table holds all
 
 
 class WindowForm(forms.Form):
-    weeks = forms.TypedChoiceField(choices=WEEKS, coerce=int, empty_value=12, required=False)
+    weeks = forms.TypedChoiceField(choices=WEEKS, coerce=int, empty_value=None, required=False)
     of = forms.ChoiceField(choices=list(MEASURES.items()), required=False)
 
 
@@ -53,7 +52,7 @@ class QuestionForm(forms.Form):
     )
     reward = forms.ChoiceField(label=_("What counts"), choices=REWARDS, required=False)
     weeks = forms.TypedChoiceField(
-        choices=WEEKS, coerce=int, empty_value=12, required=False, widget=forms.HiddenInput()
+        choices=WEEKS, coerce=int, empty_value=None, required=False, widget=forms.HiddenInput()
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -93,13 +92,12 @@ def behaviour(request: UserRequest, slug: str) -> HttpResponse:
     form = QuestionForm(request.GET if asks else None, project=project, initial={"weeks": request.GET.get("weeks")})
     window = WindowForm(request.GET)
     weeks = (window.cleaned_data["weeks"] or 12) if window.is_valid() else 12
-    since = since_of(weeks)
-    answer = estimates.answer(project, form.question(), since) if asks and form.is_valid() else None
+    answer = estimates.answer(project, form.question(), queries.since_of(weeks)) if asks and form.is_valid() else None
     context: dict[str, Any] = {"project": project, "form": form, "answer": answer, "weeks": weeks}
     status = 422 if asks and form.errors else 200
     if request.htmx and asks:
         return render(request, "feedback/_behaviour_what_if.html", context | _words(answer), status=status)
-    found = queries.behaviour(project, since)
+    found = queries.lately(project, weeks)
     measure = _measure(window, found)
     context |= {
         "found": found,
@@ -111,10 +109,6 @@ def behaviour(request: UserRequest, slug: str) -> HttpResponse:
         "trend": _trend(found, measure),
     }
     return render(request, "feedback/behaviour.html", context | _words(answer), status=status)
-
-
-def since_of(weeks: int) -> datetime:
-    return timezone.now() - timedelta(weeks=weeks)
 
 
 def _measure(window: WindowForm, found: Behaviour) -> str:
@@ -150,19 +144,23 @@ def _trend(found: Behaviour, measure: str) -> Trend | None:
     return trend(measured, [(ceiling * n / 2, f"{ceiling * n / 2:.0%}") for n in range(3)])
 
 
+def _hundred(share: float) -> float:
+    return round(share * 100, 1)
+
+
 def _words(answer: estimates.Answer | None) -> dict[str, Any]:
     if answer is None or answer.found is None:
         return {}
-    found, scale = answer.found, (lambda share: round(share * 100, 1))
+    found = answer.found
     earned_low, earned_high = answer.earned - answer.margin, answer.earned + answer.margin
     low, high = min(found.interval.low, earned_low, 0.0), max(found.interval.high, earned_high, 1e-6)
     return {
-        "would": scale(found.value),
-        "would_low": scale(found.interval.low),
-        "would_high": scale(found.interval.high),
-        "earned": scale(answer.earned),
-        "earned_low": scale(earned_low),
-        "earned_high": scale(earned_high),
+        "would": _hundred(found.value),
+        "would_low": _hundred(found.interval.low),
+        "would_high": _hundred(found.interval.high),
+        "earned": _hundred(answer.earned),
+        "earned_low": _hundred(earned_low),
+        "earned_high": _hundred(earned_high),
         "size": round(found.size),
         "spans": [
             span(found.value, found.interval.low, found.interval.high, first=low, last=high),
@@ -178,7 +176,7 @@ def behaviour_export(request: UserRequest, slug: str) -> StreamingHttpResponse:
     project = project_for(request.user, slug, need=Capability.VIEW)
     window = WindowForm(request.GET)
     weeks = (window.cleaned_data["weeks"] or 12) if window.is_valid() else 12
-    found = queries.behaviour(project, since_of(weeks))
+    found = queries.lately(project, weeks)
     response = StreamingHttpResponse(csv_lines(COLUMNS, _cells(found)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{project.slug}-behaviour.csv"'
     response["Cache-Control"] = "no-store"

@@ -22,6 +22,7 @@ class SurveyForm(forms.ModelForm):
 
 
 class QuestionForm(forms.ModelForm):
+    kind = forms.ChoiceField(label=_("Kind"), choices=Question.Kind.choices)
     options_en = forms.CharField(
         label=_("Answers to choose from, English"),
         required=False,
@@ -72,11 +73,11 @@ def values_sent(questions: list[Question], sent: QueryDict) -> dict[int, Any]:
     for question in questions:
         name = f"q{question.pk}"
         if question.kind == Question.Kind.MULTIPLE:
-            values[question.pk] = [_number(text) for text in sent.getlist(name)]
+            values[question.pk] = [_number(str(text)) for text in sent.getlist(name)]
         elif question.kind == Question.Kind.TEXT:
             values[question.pk] = sent.get(name, "")
         elif sent.get(name):
-            values[question.pk] = _number(sent[name])
+            values[question.pk] = _number(str(sent[name]))
     return values
 
 

@@ -13,8 +13,8 @@ from rest_framework.views import APIView
 
 from apps.common.errors import DomainError, InvalidInput
 from apps.feedback import limits
-from apps.feedback.intake_api import MOST_BYTES, IntakeKeyAuthentication, TooLarge, preflight, readable
-from apps.feedback.intake_auth import key_of, refuse_foreign_origin
+from apps.feedback.intake_api import MOST_BYTES, TooLarge, preflight, readable
+from apps.feedback.intake_auth import IntakeKeyAuthentication, key_of, refuse_foreign_origin
 from apps.feedback.models import IntakeKey
 from apps.projects.subjects import MOST_CHARACTERS, pseudonym
 from apps.surveys import queries, services
@@ -40,10 +40,10 @@ class WidgetSurvey(APIView):
         id = serializers.IntegerField()
         kind = serializers.ChoiceField(["rating", "score", "single", "multiple", "text"])
         words = serializers.CharField()
-        required = serializers.BooleanField()
 
         def get_fields(self) -> dict[str, Any]:
-            return {**super().get_fields(), "choices": WidgetSurvey.Choice(many=True)}
+            more = {"required": serializers.BooleanField(), "choices": WidgetSurvey.Choice(many=True)}
+            return {**super().get_fields(), **more}
 
     class Output(serializers.Serializer[Any]):
         title = serializers.CharField()
