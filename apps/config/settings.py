@@ -302,6 +302,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "TaskKind": "apps.projects.models.Project.TaskKind",
+        "TicketState": "apps.feedback.models.Ticket.State",
+        "TicketDismissal": "apps.feedback.models.Ticket.Dismissal",
         "VersionKind": "apps.registry.models.ModelVersion.Kind",
         "RunKind": "apps.learning.models.TrainingRun.Kind",
         "DeploymentKind": "apps.registry.models.Deployment.Kind",

@@ -1,6 +1,7 @@
 """The OpenAPI document is whole, and whatever fits it is answered without an error of ours."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
-from django.urls import resolve
+from django.urls import Resolver404, ResolverMatch, resolve
 from hypothesis import HealthCheck, Phase, given, settings
 
 from apps.accounts import services
@@ -54,9 +55,16 @@ def headers(alice: User) -> dict[str, str]:
 def _aim(case: Any, objects: Objects) -> None:
     """Made-up ids meet only 404; every address here names a row that is there."""
     names = {key: {"id": "pk"}.get(key, key) for key in case.path_parameters or {}}
-    match = resolve(case.path.format(**dict.fromkeys(names, 1) | {"slug": "bank"}))
+    match = _resolved(case.path, names)
     real = objects.parameters(match.url_name or "", frozenset(names.values()), objects.owner)
     case.path_parameters = {key: real[name] for key, name in names.items()}
+
+
+def _resolved(path: str, names: dict[str, str]) -> ResolverMatch:
+    for made_up in (1, "6a204bd8-9f4e-4bb6-8f0b-0d4a8c3b6f11"):
+        with suppress(Resolver404):
+            return resolve(path.format(**dict.fromkeys(names, made_up) | {"slug": "bank"}))
+    raise Resolver404(path)
 
 
 def test_nothing_that_fits_the_document_is_answered_with_a_server_error(
@@ -74,7 +82,9 @@ def test_nothing_that_fits_the_document_is_answered_with_a_server_error(
             response = case.call(headers=headers)
             transaction.savepoint_rollback(mark)
             met.add(operation.label)
-            if response.status_code >= 500:
+            # 503 with Retry-After is no fault: the inference process does not run here
+            later = response.status_code == 503 and response.headers.get("retry-after")
+            if response.status_code >= 500 and not later:
                 broken.append(f"{response.status_code} {operation.label} {case.query!r} {case.body!r}"[:400])
 
         run()
