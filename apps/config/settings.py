@@ -303,6 +303,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "TaskKind": "apps.projects.models.Project.TaskKind",
+        "QuestionKind": "apps.surveys.models.Question.Kind",
+        "TicketAction": "apps.feedback.ticket_api.PEOPLE",
         "TicketState": "apps.feedback.models.Ticket.State",
         "TicketDismissal": "apps.feedback.models.Ticket.Dismissal",
         "VersionKind": "apps.registry.models.ModelVersion.Kind",
