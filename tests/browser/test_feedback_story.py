@@ -184,17 +184,17 @@ def test_a_thumb_becomes_a_test_that_the_next_model_must_pass(running: Product, 
     expect(refusal).to_contain_text("v3 breaks 1 pinned regression case")
     expect(refusal).to_contain_text("(ticket 1)")
     state(dana, "fixed in v2")
-    expect(dana.get_by_text("would break it")).to_be_visible()
+    expect(dana.locator("dd", has_text="would break it").first).to_be_visible()
     expect(dana.locator("a.bell")).to_have_attribute("aria-label", "Notices")
 
     # … and forced through with a reason: the ticket comes back and its manager is told
     promote(ada, 3, why="to see the alarm")
     expect(ada.locator("p.answer")).to_contain_text("v3 is live")
-    expect(ada.get_by_text("“to see the alarm”")).to_be_visible()
+    expect(ada.get_by_text("“to see the alarm”").first).to_be_visible()
     state(dana, "came back")
     expect(dana.locator("a.bell")).to_have_attribute("aria-label", "Notices, 1 unread")
     dana.locator("a.bell").click()
-    expect(dana.get_by_text("Ticket 1 came back with v3")).to_be_visible()
+    expect(dana.get_by_text("Ticket 1 came back with v3").first).to_be_visible()
 
     # what v3 answers differently is put to people
     awaited(ada, f"{PROJECT}/train/versions/3/flips/", lambda: ada.get_by_text("sent to people to look at"))
