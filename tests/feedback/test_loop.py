@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.annotation.models import Lease, Prediction, Resolution, Task
-from apps.annotation.services import Answer, TopChoice, claim, set_top, submit, undo
+from apps.annotation.services import Answer, TopChoice, claim, set_top, submit, take_in, undo
 from apps.common.errors import DomainError
 from apps.content.models import Item
 from apps.feedback.models import RegressionCase, Ticket
@@ -130,6 +130,15 @@ def test_a_complaint_that_was_right_becomes_a_case_once(project: Project, dana: 
     assert loop.follow(project) == 0
     cases.give_birth(Ticket.objects.get())
     assert RegressionCase.objects.count() == 1
+
+
+def test_what_was_answered_before_it_arrived_in_the_queue_is_not_asked_again(
+    project: Project, dana: User, bob: User
+) -> None:
+    accepted(project, dana)
+    answer(project, bob, label(project, 1))
+    take_in(project)
+    assert Task.objects.count() == 1
 
 
 def test_a_complaint_that_was_wrong_is_dismissed_with_an_answer_to_send(

@@ -51,6 +51,8 @@ WITH slice AS (
     SELECT %(project)s, id, split, CASE split WHEN 'holdout' THEN 'holdout' ELSE 'random' END,
            annotation_arrival_rank(id, %(seed)s), %(wanted)s, 0, 'open', now()
     FROM slice s WHERE NOT EXISTS (SELECT 1 FROM labelled d WHERE d.id = s.id)
+      -- asked about out of turn and answered already; OFFSET 0 keeps this a look-up per item
+      AND NOT EXISTS (SELECT 1 FROM annotation_task t WHERE t.item_id = s.id OFFSET 0)
     ON CONFLICT DO NOTHING RETURNING 1
 )
 SELECT (SELECT max(id) FROM slice), (SELECT count(*) FROM opened)
