@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--questions", type=int, default=5_000, help="different texts that are complained about, at most"
     )
-    parser.add_argument("--file", type=Path, default=QUESTIONS, help="CSV with the columns text and label (or category)")
+    parser.add_argument(
+        "--file", type=Path, default=QUESTIONS, help="CSV with the columns text and label (or category)"
+    )
     parser.add_argument("--seed", type=int, default=0)
 
 

@@ -91,7 +91,7 @@ def _flips(deployment: Deployment) -> list[tuple[int, float, Hashable, Hashable]
     values = {"old": deployment.previous_id, "new": deployment.version_id}
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def choose(changes: Sequence[Hashable], margins: Sequence[float], wanted: int, rng: np.random.Generator) -> list[int]:
