@@ -169,5 +169,6 @@ def test_the_table_gives_no_role_more_than_an_administrator() -> None:
 
 def test_the_table_keeps_viewers_from_changing_anything() -> None:
     for name, method, cells in _rows(lambda address: "slug" in address.parameters):
-        if method != "GET":
+        # asking the model is reading: a host product's account is a viewer with a token of that scope
+        if method != "GET" and not name.startswith("api_predict"):
             assert cells["viewer"] != "in", f"{name} {method}"
