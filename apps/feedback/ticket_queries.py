@@ -67,16 +67,16 @@ def _saying(words: str) -> Q:
 
 
 def _with_signals(found: QuerySet[Ticket], by: Filters) -> QuerySet[Ticket]:
-    about: dict[str, Any] = {}
+    about = Q()
     if by.version is not None:
-        about["version__number"] = by.version
+        about &= Q(version__number=by.version)
     if by.language:
-        about["language"] = by.language
+        about &= Q(language=by.language)
     if by.source:
-        about["source"] = by.source
+        about &= Q(source=by.source)
     if by.kind:
-        about["kind"] = by.kind
-    return found.filter(Exists(Signal.objects.filter(ticket=OuterRef("pk"), **about))) if about else found
+        about &= Q(kind=by.kind)
+    return found.filter(Exists(Signal.objects.filter(about, ticket=OuterRef("pk")))) if about else found
 
 
 def counts(project: Project) -> dict[str, int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 import schemathesis
@@ -57,7 +58,8 @@ def _aim(case: Any, objects: Objects) -> None:
     names = {key: {"id": "pk"}.get(key, key) for key in case.path_parameters or {}}
     match = _resolved(case.path, names)
     real = objects.parameters(match.url_name or "", frozenset(names.values()), objects.owner)
-    case.path_parameters = {key: real[name] for key, name in names.items()}
+    found = {key: real[name] for key, name in names.items()}
+    case.path_parameters = {key: str(value) if isinstance(value, UUID) else value for key, value in found.items()}
 
 
 def _resolved(path: str, names: dict[str, str]) -> ResolverMatch:

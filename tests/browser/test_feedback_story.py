@@ -34,7 +34,7 @@ first = project.labels.get(position=1)
 for number in range(5):  # a model that knows nothing would say this one
     resolve(add_item(project, f"my card is somewhere in the post, number {{number}}"), first)
 for number in range(20):
-    add_item(project, f"a question about euros, cards and my top up, number {{number}}")
+    add_item(project, f"what exchange rate would euros have today, number {{number}}")
 """
 LABELS = ("card arrival", "exchange rate", "top up failed")
 COMPLAINT = "the shop says my plastic was swallowed by the machine"

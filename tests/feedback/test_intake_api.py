@@ -101,7 +101,7 @@ def test_a_key_opens_no_other_door(project: Project, key: str, secret: str) -> N
 
     checked = 0
     for url, name in every_url():
-        if name in PUBLIC or name == "api_feedback":
+        if name in PUBLIC or name in {"api_feedback", "api_survey_widget"}:  # surveys in a product go by the same key
             continue
         for headers in (
             {"Authorization": f"Bearer {key}"},

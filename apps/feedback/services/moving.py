@@ -56,7 +56,7 @@ def move(
 
 def _swap(ticket: Ticket, after: str, fields: dict[str, Any], seen: dict[str, Any]) -> None:
     now = {"state_at": timezone.now()} if after != ticket.state else {}
-    unchanged = Ticket.objects.filter(pk=ticket.pk, state=ticket.state, **seen)
+    unchanged = Ticket.objects.filter(Q(*seen.items()), pk=ticket.pk, state=ticket.state)
     if unchanged.update(state=after, **fields, **now):
         return
     stands = Ticket.objects.filter(pk=ticket.pk).values_list("state", flat=True).first()

@@ -16,7 +16,10 @@ def text(*voices: Voice, number: int = 1) -> WeakText:
 
 
 def trusted(claim: str, *, right: int = 95, wrong: int = 5, source: str = "widget") -> Sources:
-    return Sources([Check(claim, source, 1, right, wrong)], BASE)
+    """Checked on as many people as it takes for every check to count in full."""
+    people = range(1, 1 + -(-(right + wrong) // weak.PERSON_CAP))
+    spread = [(right // len(people), wrong // len(people)) for _ in people]
+    return Sources([Check(claim, source, person, *part) for person, part in zip(people, spread, strict=True)], BASE)
 
 
 def moved(sources: Sources, *voices: Voice) -> np.ndarray:
@@ -111,7 +114,8 @@ def test_the_same_checks_are_not_counted_once_for_every_level():
 
 
 def test_the_report_gives_the_posterior_of_every_kind_of_claim():
-    sources = Sources([Check("is", "widget", 1, 60, 20), Check("is", "api", 2, 20, 0)], BASE)
+    checks = [Check("is", "widget", person, 15, 5) for person in range(1, 5)] + [Check("is", "api", 9, 20, 0)]
+    sources = Sources(checks, BASE)
     (row,) = sources.report([text(Voice("is", 1))])
     assert (row.checked, row.right, row.voices) == (100, 80, 1)
     assert 0.65 < row.interval.low < row.rate < row.interval.high < 0.83
