@@ -75,7 +75,7 @@ def visit(host: Host, chromium: Browser, watch: Watch) -> Iterator[OpenHost]:
     ) -> Page:
         data = "".join(f' data-{name}="{value}"' for name, value in options.items())
         script = f'{host.marginalia}/static/widget/marginalia.js" data-key="{key}" data-prediction="{served.pk}"{data}'
-        host.page = f'<!doctype html><html lang="{lang}"><meta name="color-scheme" content="light dark"><title>Shop</title><main><h1>Shop</h1><script src="{script}></script></main>'
+        host.page = f'<!doctype html><html lang="{lang}"><meta name="color-scheme" content="light dark"><title>Shop</title><style>html {{ background: Canvas }}</style><main><h1>Shop</h1><script src="{script}></script></main>'
         context = chromium.new_context(color_scheme="dark" if dark else "light")
         contexts.append(context)
         page = context.new_page()
