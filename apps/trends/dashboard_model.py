@@ -79,7 +79,9 @@ def satisfaction(desk: Desk) -> Block:
         gettext_lazy("Satisfaction"),
         columns,
         rows[::-1],
-        note=gettext_lazy("With 95 % intervals: few voices say little. Ratings on other scales are brought to 1 to 5."),
+        note=gettext_lazy(
+            "With intervals of 95 per cent: few voices say little. Ratings on other scales are brought to 1 to 5."
+        ),
         nothing=gettext_lazy("Nobody gave a thumb or a rating in this time."),
         pictures=[Picture(name, drawing, points[-1][4], "score") for name, drawing, points in drawn if drawing],
     )
@@ -131,7 +133,9 @@ def quality(desk: Desk) -> Block:
         gettext_lazy("Quality of the live model"),
         columns,
         rows[::-1],
-        note=gettext_lazy("On held-out items that people labelled; each version at its time, with 95 % intervals."),
+        note=gettext_lazy(
+            "On held-out items that people labelled; each version at its time, with intervals of 95 per cent."
+        ),
         nothing=gettext_lazy("No version that was measured on held-out items has served yet."),
         pictures=[Picture(name, drawing, points[-1][4])] if drawing else [],
     )
