@@ -34,7 +34,7 @@ first = project.labels.get(position=1)
 for number in range(5):  # a model that knows nothing would say this one
     resolve(add_item(project, f"my card is somewhere in the post, number {{number}}"), first)
 for number in range(20):
-    add_item(project, f"what exchange rate would euros have today, number {{number}}")
+    add_item(project, f"a question about euros, cards and my top up, number {{number}}")
 """
 LABELS = ("card arrival", "exchange rate", "top up failed")
 COMPLAINT = "the shop says my plastic was swallowed by the machine"
@@ -196,5 +196,5 @@ def test_a_thumb_becomes_a_test_that_the_next_model_must_pass(running: Product, 
     dana.locator("a.bell").click()
     expect(dana.get_by_text("Ticket 1 came back with v3").first).to_be_visible()
 
-    # what v3 answers differently is put to people
-    awaited(ada, f"{PROJECT}/train/versions/3/flips/", lambda: ada.get_by_text("sent to people to look at"))
+    # what v3 answers differently is put to people, as far as it has no label yet
+    awaited(ada, f"{PROJECT}/train/versions/3/flips/", lambda: ada.get_by_text(re.compile("sent to people")))
