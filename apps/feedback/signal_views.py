@@ -1,7 +1,5 @@
 """Raw signals as they came in, those set aside included."""
 
-import csv
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +19,7 @@ from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
 from apps.common.forms import first_error
 from apps.common.pagination import page_after
+from apps.content.spreadsheet import csv_lines
 from apps.feedback import triage_pages
 from apps.feedback.models import Signal
 from apps.feedback.services import triage as services
@@ -33,7 +32,6 @@ COLUMNS = (
     *("id", "event", "received_at", "occurred_at", "kind", "polarity", "state", "why_aside", "ticket", "version"),
     *("predicted", "confidence", "wanted", "value", "text", "comment", "language", "source", "subject"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets would run
 
 
 def _signals(project: Project) -> QuerySet[Signal]:
@@ -85,25 +83,13 @@ def signals_export(request: UserRequest, slug: str) -> HttpResponseBase:
     form = SignalFilter(project, request.GET)
     if not form.is_valid():
         raise InvalidInput(first_error(form))
-    response = StreamingHttpResponse(_csv(_signals(project).filter(form.where)), content_type="text/csv; charset=utf-8")
+    found = _signals(project).filter(form.where).order_by("pk").iterator(chunk_size=BLOCK)
+    lines = csv_lines(COLUMNS, (_values(signal) for signal in found))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"{project.slug}-signals-{timezone.localdate():%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
     return response
-
-
-class _Echo:
-    """What csv writes goes on as it comes."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _csv(found: QuerySet[Signal]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
-    for signal in found.order_by("pk").iterator(chunk_size=BLOCK):
-        yield writer.writerow([_cell(value) for value in _values(signal)])
 
 
 def _values(signal: Signal) -> list[Any]:
@@ -128,8 +114,3 @@ def _values(signal: Signal) -> list[Any]:
         signal.source,
         signal.subject,
     ]
-
-
-def _cell(value: Any) -> Any:
-    """Words of strangers must not become formulas of a spreadsheet."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,6 +1,7 @@
 """Real Chromium against a live server. A script error, a dialog or a breach of the content policy fails the test."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from apps.annotation import services
 from apps.annotation.models import Task
 from apps.projects.models import Label, Project
 from tests.annotation import make
+from tests.bench.server import Product
 from tests.conftest import ClientOf
 
 # Playwright's event loop runs in this thread; the ORM calls of the tests are plain synchronous ones
@@ -25,6 +27,7 @@ ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-
 EXPECTED = ("Failed to load resource", "net::ERR_")  # what a test that cuts the line provokes
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 Open = Callable[..., Page]
+PASSWORD = "a long walk along the river"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -104,6 +107,29 @@ def _wait_for_the_server() -> None:
             (busy,) = cursor.fetchone() or (0,)
         quiet = 0 if busy else quiet + 1
         time.sleep(0.03)
+
+
+@pytest.fixture
+def sign_in(running: Product, chromium: Browser, watch: Watch) -> Iterator[Callable[[str], Page]]:
+    """By e-mail and PASSWORD, to the product that the test's module runs; a browser profile each."""
+    contexts = []
+
+    def signed_in(email: str) -> Page:
+        context = chromium.new_context(base_url=running.url)
+        context.set_default_timeout(60_000)
+        contexts.append(context)
+        page = context.new_page()
+        watch.over(page)
+        page.goto("/accounts/login/")
+        page.get_by_label(re.compile("e-?mail", re.I)).fill(email)
+        page.get_by_label("Password", exact=False).first.fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "login" not in url)
+        return page
+
+    yield signed_in
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.bench.server import Product, product
-from tests.browser.conftest import Watch
-from tests.browser.test_story import PASSWORD, shell
+from tests.browser.conftest import PASSWORD
+from tests.browser.test_story import shell
 from tests.config.processes import OURS
 
 # the demonstration's project in small: thirty labelled questions, some to be held out, some nobody has labelled
@@ -52,28 +52,6 @@ def running() -> Iterator[Product]:
         with product() as server:
             shell(server, SETTING.format(password=PASSWORD))
             yield server
-
-
-@pytest.fixture
-def sign_in(running: Product, chromium: Browser, watch: Watch) -> Iterator[Callable[[str], Page]]:
-    contexts = []
-
-    def signed_in(name: str) -> Page:
-        context = chromium.new_context(base_url=running.url)
-        context.set_default_timeout(60_000)
-        contexts.append(context)
-        page = context.new_page()
-        watch.over(page)
-        page.goto("/accounts/login/")
-        page.get_by_label(re.compile("e-?mail", re.I)).fill(f"{name}@example.org")
-        page.get_by_label("Password", exact=False).first.fill(PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda url: "login" not in url)
-        return page
-
-    yield signed_in
-    for context in contexts:
-        context.close()
 
 
 def awaited(page: Page, path: str, find: Callable[[], Locator]) -> Locator:
@@ -146,7 +124,7 @@ def complain(uma: Page) -> str:
 
 
 def test_a_thumb_becomes_a_test_that_the_next_model_must_pass(running: Product, sign_in: Callable[[str], Page]) -> None:
-    ada, uma, dana, ana = (sign_in(name) for name in ("ada", "uma", "dana", "ana"))
+    ada, uma, dana, ana = (sign_in(f"{name}@example.org") for name in ("ada", "uma", "dana", "ana"))
     train(ada)
     promote(ada, 1)
     expect(ada.locator("p.answer")).to_contain_text("v1 is live")

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.bench.server import ROOT, Product, product
-from tests.browser.conftest import Watch
+from tests.browser.conftest import PASSWORD
 from tests.config.processes import OURS, environment
 
-PASSWORD = "a long walk along the river"
 PEOPLE = """
 import django; django.setup()
 from apps.accounts.models import User
@@ -64,28 +63,6 @@ def prepared(server: Product) -> Product:
 def shell(server: Product, code: str) -> None:
     settings = {"MARGINALIA_HOME": str(server.home), "DJANGO_SETTINGS_MODULE": "apps.config.settings"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(**settings), check=True)
-
-
-@pytest.fixture
-def sign_in(running: Product, chromium: Browser, watch: Watch) -> Iterator[Callable[[str], Page]]:
-    contexts = []
-
-    def signed_in(email: str) -> Page:
-        context = chromium.new_context(base_url=running.url)
-        context.set_default_timeout(60_000)
-        contexts.append(context)
-        page = context.new_page()
-        watch.over(page)
-        page.goto("/accounts/login/")
-        page.get_by_label(re.compile("e-?mail", re.I)).fill(email)
-        page.get_by_label("Password", exact=False).first.fill(PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda url: "login" not in url)
-        return page
-
-    yield signed_in
-    for context in contexts:
-        context.close()
 
 
 def csv_of_questions(folder: Path) -> Path:

@@ -14,24 +14,9 @@ from apps.feedback.models import Signal
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
 from apps.serving.models import Served
+from tests.feedback.make import version
 
 _n = count(1)
-
-
-def version(project: Project, number: int) -> ModelVersion:
-    return ModelVersion.objects.create(
-        project=project,
-        number=number,
-        kind=ModelVersion.Kind.HEAD,
-        encoder=project.encoder,
-        encoder_digest="e",
-        label_order=[[label.pk, label.name] for label in project.labels.all()],
-        snapshot_hash="s",
-        seed=0,
-        config={},
-        path="none",
-        digest="d",
-    )
 
 
 def serve(project: Project, by: ModelVersion, label: Label, **fields: Any) -> Served:

@@ -21,7 +21,8 @@ from apps.registry.models import ModelVersion
 from apps.serving.models import Served
 from tests.conftest import ClientOf
 from tests.feedback import exposures
-from tests.feedback.exposures import react, serve, version, worth
+from tests.feedback.exposures import react, serve, worth
+from tests.feedback.make import version
 from workers.learning.behaviour import estimate
 from workers.learning.intervals import wilson
 from workers.learning.types import LearningError
