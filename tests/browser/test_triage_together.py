@@ -2,6 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import transaction
 from playwright.sync_api import Page, Route, expect
 
 from apps.accounts.models import User
@@ -154,20 +155,13 @@ def test_the_next_ticket_is_there_while_the_server_still_thinks(
 ) -> None:
     page = open_page(dana, PAGE)
     page.wait_for_timeout(800)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(MOVE, hold)
-    press(page, "1")
-    assert page.locator("#ticket").get_attribute("data-number") == "2"
-    assert not page.locator("#ticket").evaluate("ticket => ticket.classList.contains('sketch')")
-    assert states()[1] == "new"
-    expect(page.locator("#saved")).to_have_text("saving …")
-    while not held:
-        page.wait_for_timeout(20)
-    held[0].continue_()
+    with transaction.atomic():
+        Ticket.objects.select_for_update().get(number=1)  # the server's move waits for this row
+        press(page, "1")
+        assert page.locator("#ticket").get_attribute("data-number") == "2"
+        assert not page.locator("#ticket").evaluate("ticket => ticket.classList.contains('sketch')")
+        expect(page.locator("#saved")).to_have_text("saving …")
+        assert states()[1] == "new"
     saved(page)
     assert states()[1] == "accepted"
 

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
-
 from apps.annotation.models import Task
 from apps.annotation.queries import holdout_labelled
-from apps.annotation.rows import rows
+from apps.annotation.rows import in_one_transaction, rows
 from apps.projects.models import Project
 
 
@@ -60,9 +58,12 @@ RETURNING p.chosen
 """
 
 
-@transaction.atomic
+@in_one_transaction
 def set_top(project: Project, choices: Sequence[TopChoice]) -> int:
-    """Ranks 0, 1, 2 … for these choices and the hold-out tasks between them. Says how many tasks now are on top."""
+    """Ranks 0, 1, 2 … for these choices and the hold-out tasks between them. Says how many tasks now are on top.
+
+    It locks tasks in another order than people who claim them: when the two block each other, this one may begin anew.
+    """
     still_open = {row[0] for row in rows(_OPEN_AMONG, {"project": project.pk, "items": [c.item_id for c in choices]})}
     chosen = [choice for choice in choices if choice.item_id in still_open]
     missing = max(0, project.holdout_target - holdout_labelled(project))
