@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from apps.annotation import api as endpoints
-from apps.annotation import export_api, export_views, item_views, views
+from apps.annotation import change_urls, comment_urls, export_api, export_views, item_views, labelling_urls, views
 
 pages: list[URLPattern] = [
     path("items/", item_views.items, name="items"),
@@ -27,3 +27,6 @@ api: list[URLPattern] = [
     path("resolutions/", endpoints.Resolutions.as_view(), name="api_resolutions"),
     path("items/<int:pk>/history/", endpoints.ItemHistory.as_view(), name="api_item_history"),
 ]
+for _part in (change_urls, comment_urls, labelling_urls):
+    pages += _part.pages
+    api += _part.api

@@ -47,6 +47,8 @@ class Frame:
     can: dict[str, bool] = field(default_factory=dict)
     rail: list[Place] = field(default_factory=list)
     insight: list[Place] = field(default_factory=list)  # tabs of the pages that look over everything
+    explore: list[Place] = field(default_factory=list)
+    quality: list[Place] = field(default_factory=list)
     settings: list[Place] = field(default_factory=list)  # tabs of the pages that set things up
     projects: list[Project] = field(default_factory=list)
     script: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +59,20 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ("project", gettext_lazy("Overview"), "project", Capability.VIEW, frozenset()),
     ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history"})),
     ("triage", gettext_lazy("Triage"), "triage", Capability.TRIAGE, frozenset({"ticket", "cases", "signals"})),
-    ("items", gettext_lazy("Explore"), "items", Capability.VIEW, frozenset({"item"})),
+    (
+        "items",
+        gettext_lazy("Explore"),
+        "items",
+        Capability.VIEW,
+        frozenset({"item", "map", "similar", "saved_views", "item_bulk", "changes"}),
+    ),
+    (
+        "agreement",
+        gettext_lazy("Quality"),
+        "quality",
+        Capability.REVIEW,
+        frozenset({"adjudicate", "review", "gold", "gold_item", "suspects", "people_work"}),
+    ),
     (
         "dashboard",
         gettext_lazy("Insight"),
@@ -85,14 +100,31 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
         frozenset({"run", "run_new", "train_setup", "version", "version_card", "version_compare", "flips"}),
     ),
     ("export", gettext_lazy("Export"), "export", Capability.REVIEW, frozenset()),
-    ("project_labels", gettext_lazy("Labels"), "labels", Capability.MANAGE, frozenset()),
+    (
+        "project_labels",
+        gettext_lazy("Labels"),
+        "labels",
+        Capability.MANAGE,
+        frozenset({"label_edit", "label_rename", "label_merge", "label_split", "label_retire"}),
+    ),
     ("project_members", gettext_lazy("People"), "people", Capability.MANAGE, frozenset()),
     (
         "project_settings",
         gettext_lazy("Settings"),
         "settings",
         Capability.MANAGE,
-        frozenset({"serving_settings", "intake_keys", "intake_key", "feedback_settings", "webhooks", "webhook"}),
+        frozenset(
+            {
+                "labelling_settings",
+                "audiences",
+                "serving_settings",
+                "intake_keys",
+                "intake_key",
+                "feedback_settings",
+                "webhooks",
+                "webhook",
+            }
+        ),
     ),
 )
 
@@ -106,8 +138,24 @@ _INSIGHT: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
     ("alarms", gettext_lazy("Alarms"), Capability.TRIAGE, frozenset({"alarm", "alarm_rule"})),
     ("rewards", gettext_lazy("Thanks"), Capability.TRIAGE, frozenset()),
 )
+_EXPLORE: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
+    ("items", gettext_lazy("Items"), Capability.VIEW, frozenset({"item", "item_bulk"})),
+    ("map", gettext_lazy("Map"), Capability.VIEW, frozenset()),
+    ("similar", gettext_lazy("Similar items"), Capability.ANNOTATE, frozenset()),
+    ("changes", gettext_lazy("Changes"), Capability.REVIEW, frozenset()),
+)
+_QUALITY: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
+    ("agreement", gettext_lazy("Agreement"), Capability.REVIEW, frozenset()),
+    ("adjudicate", gettext_lazy("Adjudicate"), Capability.REVIEW, frozenset()),
+    ("review", gettext_lazy("Review"), Capability.REVIEW, frozenset()),
+    ("gold", gettext_lazy("Gold items"), Capability.REVIEW, frozenset({"gold_item"})),
+    ("suspects", gettext_lazy("Label errors"), Capability.REVIEW, frozenset()),
+    ("people_work", gettext_lazy("People's work"), Capability.MANAGE, frozenset()),
+)
 _SETTINGS: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
     ("project_settings", gettext_lazy("Project"), Capability.MANAGE, frozenset()),
+    ("labelling_settings", gettext_lazy("Labelling"), Capability.MANAGE, frozenset()),
+    ("audiences", gettext_lazy("Groups"), Capability.MANAGE, frozenset()),
     ("serving_settings", gettext_lazy("Serving"), Capability.MANAGE, frozenset()),
     ("intake_keys", gettext_lazy("Feedback keys"), Capability.MANAGE, frozenset({"intake_key"})),
     ("feedback_settings", gettext_lazy("Feedback rules"), Capability.MANAGE, frozenset()),
@@ -136,6 +184,8 @@ def _frame(request: HttpRequest) -> Frame:
         here = match.url_name if match else ""
         made.rail = _rail(made.project, capabilities, here)
         made.insight = _tabs(_INSIGHT, made.project, capabilities, here)
+        made.explore = _tabs(_EXPLORE, made.project, capabilities, here)
+        made.quality = _tabs(_QUALITY, made.project, capabilities, here)
         made.settings = _tabs(_SETTINGS, made.project, capabilities, here)
     made.script = {
         "keymap": keymap_of(user),

@@ -54,6 +54,8 @@ _refuse_unsafe()
 INSTALLED_APPS = [
     "apps.config",
     "apps.trends",
+    "apps.explore",
+    "apps.quality",
     "apps.learning",
     "apps.surveys",
     "apps.feedback",

@@ -7,15 +7,17 @@ from apps.accounts import urls as accounts
 from apps.annotation import urls as annotation
 from apps.config import pages
 from apps.content import urls as content
+from apps.explore import urls as explore
 from apps.feedback import urls as feedback
 from apps.learning import urls as learning
 from apps.notices import urls as notices
 from apps.projects import urls as projects
+from apps.quality import urls as quality
 from apps.serving import urls as serving
 from apps.surveys import urls as surveys
 from apps.trends import urls as trends
 
-_IN_PROJECT = (projects, notices, content, serving, annotation, feedback, surveys, learning, trends)
+_IN_PROJECT = (projects, notices, content, serving, annotation, feedback, surveys, learning, quality, explore, trends)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include(accounts.entrance)),

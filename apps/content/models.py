@@ -65,7 +65,10 @@ class Item(models.Model):
     split = models.CharField(max_length=8, choices=Split.choices)
     language = models.CharField(max_length=10, blank=True)
     subject = models.CharField(max_length=200, blank=True)  # pseudonym of whom the text is about or from
+    thread = models.CharField(max_length=200, blank=True, db_default="")  # what belongs to one conversation, in order of id
+    url = models.URLField(max_length=1000, blank=True, db_default="")  # http(s) only: where the text stands
     meta = models.JSONField(default=dict)
+    archived_at = models.DateTimeField(null=True)  # out of the queue and the lists; its truth and history stay
     # provenance only, and jobs are never deleted: not worth a check for every row of an import
     source = models.ForeignKey(
         ImportJob, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
@@ -83,6 +86,7 @@ class Item(models.Model):
             models.Index(fields=["project", "id"], name="item_project_id"),
             models.Index(fields=["text_hash"], name="item_text_hash"),
             models.Index(fields=["project", "id"], condition=Q(split="holdout"), name="item_holdout"),
+            models.Index(fields=["project", "thread", "id"], condition=~Q(thread=""), name="item_thread"),
         ]
 
 

@@ -23,6 +23,11 @@ class Project(models.Model):
         SPANS = "spans", _("Labelled spans in the text")
         ENGAGEMENT = "engagement", _("Click-through: will people click?")
 
+    class Consensus(models.TextChoices):
+        MAJORITY = "majority", _("majority")
+        DAWID_SKENE = "dawid_skene", _("Dawid–Skene: everybody's habits are estimated")
+        CROWDLAB = "crowdlab", _("CROWDLAB: people and the model weigh in together")
+
     class EncoderRuntime(models.TextChoices):
         AUTO = "auto", _("the fastest that gives the same answers here")
         TORCH = "torch", _("PyTorch")
@@ -59,6 +64,41 @@ class Project(models.Model):
     holdout_cap = models.PositiveIntegerField(_("hold-out items at most"), default=1000)
     lease_seconds = models.PositiveIntegerField(default=600, validators=[MinValueValidator(30)])
 
+    # how people label, and how their labels are looked after
+    overlap_share = models.FloatField(
+        _("share of texts that several people label"),
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+    )
+    overlap_wanted = models.PositiveSmallIntegerField(
+        _("people for those"), default=3, validators=[MinValueValidator(2), MaxValueValidator(20)]
+    )
+    blind_share = models.FloatField(
+        _("share without a suggestion, to measure anchoring"),
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+    )
+    overlapping = models.BooleanField(_("spans may overlap and lie inside one another"), default=False)
+    undecided_reasons = models.JSONField(_("reasons why somebody cannot decide"), default=list, blank=True)
+    consensus = models.CharField(
+        _("how several answers become one"), max_length=12, choices=Consensus.choices, default=Consensus.MAJORITY
+    )
+    adjudicate_below = models.FloatField(
+        _("a reviewer decides below this certainty"),
+        default=0.5,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+    )
+    gold_share = models.FloatField(
+        _("share of gold items in the queue"), default=0.0, validators=[MinValueValidator(0), MaxValueValidator(0.5)]
+    )
+    gold_floor = models.FloatField(
+        _("pause people whose gold accuracy is surely below"),
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+    )
+    training_items = models.PositiveSmallIntegerField(_("gold items a newcomer begins with"), default=0)
+    ranking_shown = models.BooleanField(_("annotators see how they compare"), default=False)
+
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True)
 
@@ -71,6 +111,9 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices)
     joined_at = models.DateTimeField(default=timezone.now)
+    paused_at = models.DateTimeField(null=True)  # gets no tasks until somebody lets them go on
+    paused_why = models.CharField(max_length=300, blank=True)
+    trained_at = models.DateTimeField(null=True)  # went through the newcomers' gold items, or was let off
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="member_once")]
@@ -95,7 +138,9 @@ class Label(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="labels")
     name = models.CharField(_("name"), max_length=120)
+    group = models.CharField(_("group"), max_length=120, blank=True)  # the upper of two levels; search finds it too
     description = models.TextField(_("description"), blank=True)
+    examples = models.TextField(_("examples"), blank=True)  # one text a line
     color = models.PositiveSmallIntegerField(_("colour"), default=1)  # 1..12, a --label-N token
     hotkey = models.CharField(_("key"), max_length=1, blank=True)
     position = models.PositiveIntegerField(default=0)

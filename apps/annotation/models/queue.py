@@ -46,6 +46,7 @@ class Task(models.Model):
         FULL = "full", _("handed out")  # all wanted places leased or answered
         DONE = "done", _("done")
         CLOSED = "closed", _("closed")
+        GOLD = "gold", _("gold item")  # for everybody once, mixed in by hand-out; never open
 
     class Reason(models.TextChoices):
         COLD_START = "cold_start", _("a typical example of its kind, to begin with")
@@ -54,6 +55,9 @@ class Task(models.Model):
         HOLDOUT = "holdout", _("held out, to measure the model")
         FEEDBACK = "feedback", _("users complained about the answer")
         FLIP = "flip", _("the new model answers differently")
+        CHOSEN = "chosen", _("chosen by hand")
+        SUSPECT = "suspect", _("its label may be wrong")
+        GOLD = "gold", _("gold item")  # said to reviewers only
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks", db_index=False)  # task_page
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="tasks")
@@ -64,7 +68,10 @@ class Task(models.Model):
     wanted = models.PositiveSmallIntegerField(default=1)
     taken = models.PositiveSmallIntegerField(default=0)  # places leased or answered; the row lock guards it
     state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
-    suggestion = models.JSONField(null=True)  # {"head": revision, "labels": [id …], "probabilities": [p …]}
+    # {"head": revision, "labels": [id …], "probabilities": [p …]}; several labels: also "thresholds": [t …];
+    # spans: {"version": number, "spans": [{"start", "end", "label", "score"} …]}
+    suggestion = models.JSONField(null=True)
+    audience = models.ForeignKey("Audience", on_delete=models.SET_NULL, null=True, related_name="tasks")  # null: all
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
 
@@ -93,6 +100,20 @@ class Task(models.Model):
         ]
 
 
+class Audience(models.Model):
+    """Named people or a group that a task is for. Without a name it was made for one occasion."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="audiences")
+    name = models.CharField(max_length=120, blank=True)
+    people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="audiences")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], condition=~Q(name=""), name="audience_name_once")
+        ]
+
+
 class Lease(models.Model):
     """A person's hold on a task; unique for ever, so nobody meets the same task twice."""
 
@@ -109,81 +130,13 @@ class Lease(models.Model):
     claimed_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     shown = models.JSONField(null=True)  # the task's suggestion as it stood when this person got it
+    hidden = models.JSONField(null=True)  # the same, kept back: drawn for the blind share
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["task", "annotator"], name="lease_once_per_person")]
         indexes = [
             models.Index(fields=["annotator"], condition=Q(state="active"), name="lease_active_of"),
             models.Index(fields=["expires_at"], condition=Q(state="active"), name="lease_active_expiry"),
-        ]
-
-
-class Annotation(models.Model):
-    """Append-only (trigger). An edit or an undo is a new revision of the same person's opinion on the item."""
-
-    class Outcome(models.TextChoices):
-        ACCEPTED = "accepted", _("suggestion accepted")
-        CORRECTED = "corrected", _("suggestion corrected")
-        SCRATCH = "scratch", _("without a suggestion")
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations", db_index=False)
-    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="annotations")
-    task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="annotations")
-    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    key = models.UUIDField()  # made by the client per answer: sending twice stores once
-    revision = models.PositiveIntegerField(default=1)
-    retracted = models.BooleanField(default=False)  # this revision takes the opinion back (undo)
-    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
-    value = models.JSONField(null=True)  # answers of the other task kinds
-    note = models.TextField(blank=True)
-    flagged = models.BooleanField(default=False)
-    outcome = models.CharField(max_length=9, choices=Outcome.choices)
-    shown_version = models.ForeignKey(ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+")
-    shown = models.JSONField(null=True)  # the suggestion exactly as it stood on the page
-    seconds = models.FloatField(null=True)
-    late = models.BooleanField(default=False)  # came after its lease had run out
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["annotator", "key"], name="annotation_key_once"),
-            models.UniqueConstraint(fields=["item", "annotator", "revision"], name="annotation_revision_once"),
-        ]
-        indexes = [
-            models.Index(fields=["project", "id"], name="annotation_page"),
-            models.Index(fields=["annotator", "-id"], name="annotation_latest_of"),
-        ]
-
-
-class Resolution(models.Model):
-    """The item's current truth and how it came about."""
-
-    class How(models.TextChoices):
-        SINGLE = "single", _("one person's answer")
-        CONSENSUS = "consensus", _("several people agree")
-        ADJUDICATED = "adjudicated", _("decided by a reviewer")
-        IMPORTED = "imported", _("imported")
-        GOLD = "gold", _("gold item")
-        BEHAVIOUR = "behaviour", _("what people clicked")
-
-    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="resolution")
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
-    split = models.CharField(max_length=8, choices=Split.choices)
-    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
-    value = models.JSONField(null=True)  # multi {"labels": [id …]}, spans {"spans": [{start, end, label, quote} …]},
-    # engagement {"shown": people, "clicked": people}
-    how = models.CharField(max_length=12, choices=How.choices)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    changed_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(label=None) | Q(value=None), name="resolution_label_or_value"),
-        ]
-        indexes = [
-            models.Index(fields=["project", "item"], name="resolution_page"),
-            models.Index(fields=["project", "changed_at"], name="resolution_changes"),
-            models.Index(fields=["project"], condition=Q(split="holdout"), name="resolution_holdout"),
         ]
 
 
