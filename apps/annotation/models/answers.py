@@ -148,7 +148,8 @@ class Gold(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(label=None) ^ Q(value=None), name="gold_label_or_value"),
+            # isnull, because Q(value=None) means the JSON null
+            models.CheckConstraint(condition=Q(label__isnull=True) ^ Q(value__isnull=True), name="gold_label_or_value"),
         ]
 
 
