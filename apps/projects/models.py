@@ -145,6 +145,8 @@ class Label(models.Model):
     hotkey = models.CharField(_("key"), max_length=1, blank=True)
     position = models.PositiveIntegerField(default=0)
     archived_at = models.DateTimeField(null=True)
+    # what truths with this label say since; old versions and old answers that name it mean this one
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="merged")
 
     class Meta:
         ordering = ["position", "pk"]

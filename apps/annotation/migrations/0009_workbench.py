@@ -126,6 +126,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='gold',
-            constraint=models.CheckConstraint(condition=models.Q(('label', None), ('value', None), _connector='XOR'), name='gold_label_or_value'),
+            constraint=models.CheckConstraint(condition=models.Q(('label__isnull', True), ('value__isnull', True), _connector='XOR'), name='gold_label_or_value'),
         ),
     ]
