@@ -1,11 +1,9 @@
 from django.urls import URLPattern, path
 
 from apps.annotation import api as endpoints
-from apps.annotation import change_urls, comment_urls, export_api, export_views, item_views, labelling_urls, views
+from apps.annotation import change_urls, comment_urls, export_api, export_views, labelling_urls, views
 
 pages: list[URLPattern] = [
-    path("items/", item_views.items, name="items"),
-    path("items/<int:pk>/", item_views.item, name="item"),
     path("label/", views.label, name="label"),
     path("label/submit/", views.label_submit, name="label_submit"),
     path("label/skip/", views.label_skip, name="label_skip"),

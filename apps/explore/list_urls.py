@@ -1,4 +1,9 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-pages: list[URLPattern] = []
+from apps.explore import list_views
+
+pages: list[URLPattern] = [
+    path("items/", list_views.items, name="items"),
+    path("items/<int:pk>/", list_views.item, name="item"),
+]
 api: list[URLPattern] = []

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
-from apps.annotation import item_queries, queries
-from apps.annotation.item_forms import ItemFilter
+from apps.annotation import queries
 from apps.common.pagination import Page, page_after
 from apps.content.models import Item
+from apps.explore import list_queries
+from apps.explore.list_forms import ItemFilter
 from apps.projects.access import Capability, capabilities, project_for
 
 ROWS = 50
@@ -29,9 +30,9 @@ def items(request: UserRequest, slug: str) -> HttpResponse:
     chosen, version = {}, None
     if valid:
         chosen, version = form.chosen, form.filters.version
-        found = item_queries.items(project, form.filters)
+        found = list_queries.items(project, form.filters)
         page = page_after(found, request.GET.get("after", "")[:60], limit=ROWS, newest_first=True)
-    said = item_queries.predictions_of(project, page.rows, version)
+    said = list_queries.predictions_of(project, page.rows, version)
     context = {
         "project": project,
         "form": form,
@@ -40,7 +41,7 @@ def items(request: UserRequest, slug: str) -> HttpResponse:
         "next": urlencode(chosen | {"after": page.next}) if page.next else "",
         "has_items": bool(page.rows) or project.items.exists(),
     }
-    template = "annotation/_items.html" if request.htmx and valid else "annotation/items.html"
+    template = "explore/_items.html" if request.htmx and valid else "explore/items.html"
     return render(request, template, context, status=200 if valid else 422)
 
 
@@ -60,4 +61,4 @@ def item(request: UserRequest, slug: str, pk: int) -> HttpResponse:
         "may_change": mine and Capability.ANNOTATE in can,
         "tickets": shown.tickets.order_by("-number") if Capability.TRIAGE in can else (),
     }
-    return render(request, "annotation/item.html", context)
+    return render(request, "explore/item.html", context)

@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.annotation.item_queries import Filters
 from apps.annotation.models import Task
 from apps.content.models import Split
+from apps.explore.list_queries import Filters
 from apps.projects.models import Project
 
 UNLABELLED, LABELLED = "none", "some"
