@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,15 @@ class SuspectRun(models.Model):
     finished_at = models.DateTimeField(null=True)
     stopped_at = models.DateTimeField(null=True)  # the lead asks no further
 
+    LIVE = (State.QUEUED, State.RUNNING)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project"], condition=Q(state__in=["queued", "running"]), name="suspect_run_one_live"
+            )
+        ]
+
 
 class Suspect(models.Model):
     """A truth that the model doubts."""
@@ -40,11 +50,15 @@ class Suspect(models.Model):
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")  # given
     value = models.JSONField(null=True)
+    # several labels: the one whose absence or presence is least believable
     suggested = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    suggested_value = models.JSONField(null=True)
     score = models.FloatField()  # label quality, 0 is surely wrong
     rank = models.PositiveIntegerField()
     state = models.CharField(max_length=6, choices=State.choices, default=State.LISTED)
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="+")
+    # when somebody was asked or judged it; without, a truth that changed by chance tells nothing about the list
+    asked_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
