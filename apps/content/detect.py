@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.content.guess import KNOWN_NAMES, plain
 
-MAX_RECORD = 1024 * 1024  # bytes of one row; 20,000 code points are at most 80,000
+MAX_RECORD = 1024 * 1024  # bytes of one row; 25,000 code points are at most 100,000
 SAMPLE = MAX_RECORD
 ONE_COLUMN = "\x1f"  # a delimiter that no text holds
 DELIMITERS = (",", "\t", ";", "|", "^", "~")

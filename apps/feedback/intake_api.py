@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.common.errors import DomainError, InvalidInput
+from apps.content.models import MAX_TEXT
 from apps.feedback import intake_queries as queries
 from apps.feedback import limits
 from apps.feedback.intake_auth import IntakeKeyAuthentication, key_of, own_origin, refuse_foreign_origin
@@ -61,7 +62,7 @@ class Feedback(APIView):
         kind = serializers.ChoiceField(Signal.Kind.choices)
         prediction = serializers.UUIDField(required=False)
         item = serializers.CharField(required=False, max_length=200)
-        text = serializers.CharField(required=False, max_length=20_000)
+        text = serializers.CharField(required=False, max_length=MAX_TEXT)
         version = serializers.IntegerField(required=False, min_value=1)
         predicted = serializers.CharField(required=False, help_text="What the model said, where we cannot know it.")
         confidence = serializers.FloatField(required=False, min_value=0, max_value=1)

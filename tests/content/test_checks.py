@@ -19,10 +19,10 @@ def test_line_ends_become_lf_and_nothing_else_changes() -> None:
     )
 
 
-def test_exactly_20000_code_points_are_allowed() -> None:
-    assert check(text="😀" * 20_000).text
-    with pytest.raises(Rejected, match="20001 characters"):
-        check(text="😀" * 20_001)
+def test_exactly_25000_code_points_are_allowed() -> None:
+    assert check(text="😀" * 25_000).text
+    with pytest.raises(Rejected, match="25001 characters"):
+        check(text="😀" * 25_001)
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,14 @@ def test_good_rows_go_in_with_all_their_fields(project: Project, alice: User) ->
 
 def test_bad_rows_are_counted_and_listed_and_good_ones_go_in(project: Project, alice: User) -> None:
     content = (
-        b"id,text,label\n1,fine,a\n2,,a\n3," + b"x" * 20_001 + b",a\n4,a,b,c\n1,another text,a\n1,fine,a\n5,good,b\n"
+        b"id,text,label\n1,fine,a\n2,,a\n3," + b"x" * 25_001 + b",a\n4,a,b,c\n1,another text,a\n1,fine,a\n5,good,b\n"
     )
     job = imported(project, alice, content)
     assert (job.rows_read, job.rows_added, job.rows_known, job.rows_skipped) == (7, 2, 1, 4)
     found = reasons(job)
     assert sorted(found) == [3, 4, 5, 6]
     assert "empty" in found[3]
-    assert "20001" in found[4]
+    assert "25001" in found[4]
     assert "appears earlier in this file with another text" in found[6]
     assert texts(project) == ["fine", "good"]
 

@@ -355,7 +355,7 @@ ABOUT = {"text": "x"}
         ({"kind": "thumb", "up": True, "predictionId": "x", **ABOUT}, "predictionId"),
         ({"kind": "thumb", "up": True, "text": "a\x00b"}, "text"),
         ({"kind": "thumb", "up": True, "text": "a\ud800b"}, "text"),
-        ({"kind": "thumb", "up": True, "text": "x" * 20_001}, "text"),
+        ({"kind": "thumb", "up": True, "text": "x" * 25_001}, "text"),
         ({"kind": "thumb", "up": True, **ABOUT, "subject": "x" * 201}, "subject"),
         ({"kind": "thumb", "up": True, **ABOUT, "consent": "yes"}, "consent"),
         ({"kind": "thumb", "up": True, **ABOUT, "language": "en; drop"}, "language"),

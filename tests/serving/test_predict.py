@@ -132,7 +132,7 @@ def test_explored_answers_are_logged_with_the_probability_of_being_shown(
     ("body", "field"),
     [
         ({"texts": ["good", "  \n"]}, "texts.1"),
-        ({"texts": ["x" * 20_001]}, "texts.0"),
+        ({"texts": ["x" * 25_001]}, "texts.0"),
         ({"texts": ["x"] * 501}, "texts"),
         ({"texts": []}, "texts"),
         ({"texts": ["good", 3]}, "texts.1"),
