@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from apps.accounts.models import User
 from apps.annotation import queries, services
 from apps.annotation.models import Annotation, Lease, Prediction, Resolution, Task
-from apps.annotation.services import Answer
+from apps.annotation.services import Answer, Conflict
 from apps.common.pagination import PageQuery, page_after, page_body
 from apps.content.models import Item, Split
 from apps.projects.access import Capability, project_for
@@ -63,8 +63,8 @@ class AnnotationOut(serializers.ModelSerializer[Annotation]):
     class Meta:
         model = Annotation
         fields = [
-            *("id", "item", "task", "annotator", "key", "revision", "retracted", "label", "value", "note", "flagged"),
-            *("outcome", "shown", "seconds", "late", "created_at"),
+            *("id", "item", "task", "annotator", "key", "revision", "retracted", "label", "value", "undecided"),
+            *("note", "flagged", "outcome", "shown", "hidden", "seconds", "late", "created_at"),
         ]
         read_only_fields = fields
 
@@ -76,7 +76,7 @@ class ResolutionOut(serializers.ModelSerializer[Resolution]):
 
     class Meta:
         model = Resolution
-        fields = ["item", "split", "label", "value", "how", "by", "changed_at"]
+        fields = ["item", "split", "label", "value", "how", "by", "agreement", "certainty", "changed_at"]
         read_only_fields = fields
 
 
@@ -122,13 +122,45 @@ class Claim(APIView):
         return _leases(services.claim(project, cast(User, request.user), ahead=given["ahead"]))
 
 
-class SubmitIn(serializers.Serializer[Any]):
-    token = serializers.UUIDField(help_text="of the lease")
+class Said(serializers.Serializer[Any]):
+    """What somebody says about a text: one label, or a value, or why they cannot decide."""
+
     key = serializers.UUIDField(help_text="made by the client, one per answer")
-    label = serializers.IntegerField(allow_null=True, min_value=1, max_value=2**63 - 1)  # type: ignore[assignment]
+    label = serializers.IntegerField(default=None, allow_null=True, min_value=1, max_value=2**63 - 1)  # type: ignore[assignment]
+    value = serializers.JSONField(
+        default=None,
+        allow_null=True,
+        help_text='several labels: {"labels": [id …]}; spans: {"spans": [{"start", "end", "label", "quote"} …], '
+        '"text_hash"}, in code points, with the quotes or the SHA-256 of the text',
+    )
+    undecided = serializers.CharField(default="", allow_blank=True, max_length=120, help_text="one of the reasons")
+    base = serializers.IntegerField(
+        default=None,
+        allow_null=True,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="revision of your own answer that this one was made from, 0 for none; another one now: 409",
+    )
+
+
+class SubmitIn(Said):
+    token = serializers.UUIDField(help_text="of the lease")
     note = serializers.CharField(default="", allow_blank=True, max_length=2000)
     flagged = serializers.BooleanField(default=False)
     seconds = serializers.FloatField(default=None, allow_null=True, min_value=0, max_value=86_400)
+
+
+class ReviseIn(Said):
+    item = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    note = serializers.CharField(default=None, allow_null=True, allow_blank=True, max_length=2000)
+    flagged = serializers.BooleanField(default=None, allow_null=True)
+
+
+_CONFLICT = inline_serializer("Conflict", {"detail": serializers.CharField(), "stored": AnnotationOut()})
+
+
+def _conflict(error: Conflict) -> Response:
+    return Response({"detail": str(error), "stored": AnnotationOut(error.stored).data}, status=error.status)
 
 
 class Submit(APIView):
@@ -139,21 +171,43 @@ class Submit(APIView):
     @extend_schema(
         operation_id="submit",
         request=SubmitIn,
-        responses=inline_serializer(
-            "Submitted",
-            {
-                "annotation": AnnotationOut(),
-                "kept_as": serializers.ChoiceField(choices=["answer", "repeat", "late"]),
-                "next": LeaseOut(many=True),
-            },
-        ),
+        responses={
+            200: inline_serializer(
+                "Submitted",
+                {
+                    "annotation": AnnotationOut(),
+                    "kept_as": serializers.ChoiceField(choices=["answer", "repeat", "late"]),
+                    "next": LeaseOut(many=True),
+                },
+            ),
+            409: _CONFLICT,
+        },
     )
     def post(self, request: Request, slug: str) -> Response:
         project = _project(request, slug, Capability.ANNOTATE)
         answer = Answer(**_given(SubmitIn, request.data))
-        done = services.submit(project, cast(User, request.user), answer)
+        try:
+            done = services.submit(project, cast(User, request.user), answer)
+        except Conflict as error:
+            return _conflict(error)
         said, following = AnnotationOut(done.annotation).data, LeaseOut(done.next, many=True).data
         return Response({"annotation": said, "kept_as": done.kept_as, "next": following})
+
+
+class Revise(APIView):
+    """Changes your own earlier answer on an item: a new revision."""
+
+    scopes = ANNOTATE
+
+    @extend_schema(operation_id="revise", request=ReviseIn, responses={200: AnnotationOut, 409: _CONFLICT})
+    def post(self, request: Request, slug: str) -> Response:
+        project = _project(request, slug, Capability.ANNOTATE)
+        given = _given(ReviseIn, request.data)
+        try:
+            said = services.revise(project, cast(User, request.user), given.pop("item"), given.pop("key"), **given)
+        except Conflict as error:
+            return _conflict(error)
+        return Response(AnnotationOut(said).data)
 
 
 class SkipIn(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ api: list[URLPattern] = [
     path("export/", export_api.Export.as_view(), name="api_export"),
     path("claim/", endpoints.Claim.as_view(), name="api_claim"),
     path("submit/", endpoints.Submit.as_view(), name="api_submit"),
+    path("revise/", endpoints.Revise.as_view(), name="api_revise"),
     path("skip/", endpoints.Skip.as_view(), name="api_skip"),
     path("undo/", endpoints.Undo.as_view(), name="api_undo"),
     path("renew/", endpoints.Renew.as_view(), name="api_renew"),

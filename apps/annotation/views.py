@@ -44,7 +44,7 @@ def label(request: UserRequest, slug: str) -> HttpResponse:
 @require_POST
 def label_submit(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.ANNOTATE)
-    form = AnswerForm(request.POST)
+    form = AnswerForm(project, request.POST)
     if not form.is_valid():
         field, sentence = first_error(form)
         if request.htmx:
@@ -52,20 +52,13 @@ def label_submit(request: UserRequest, slug: str) -> HttpResponse:
         return _page(request, project, services.claim(project, request.user), error=sentence)
     answer = form.cleaned_data
     if answer["item"]:
-        services.revise(project, request.user, answer["item"], answer["label"], answer["key"])
+        services.revise(project, request.user, answer["item"], answer["key"], **form.said)
         kept_as, leases = "revision", []
     else:
         submitted = services.submit(
             project,
             request.user,
-            services.Answer(
-                token=answer["token"],
-                key=answer["key"],
-                label=answer["label"],
-                note=answer["note"],
-                flagged=answer["flagged"],
-                seconds=answer["seconds"],
-            ),
+            services.Answer(answer["token"], answer["key"], seconds=answer["seconds"], **form.said),
         )
         kept_as, leases = submitted.kept_as, submitted.next
     if not request.htmx:

@@ -131,7 +131,7 @@ def test_most_people_decide_and_a_tie_asks_one_more(
     assert (truth(), task.state, task.wanted) == ([], "open", 3)
     make.answer_next(project, alice, labels[1].pk)
     assert truth() == [(item.pk, labels[1].pk, "consensus")]
-    services.revise(project, alice, item.pk, labels[0].pk, uuid4())
+    services.revise(project, alice, item.pk, uuid4(), label=labels[0].pk)
     assert truth() == [(item.pk, labels[0].pk, "consensus")]
 
 
@@ -184,18 +184,18 @@ def test_a_late_copy_of_an_undone_answer_does_not_redo_it(queue: Project, bob: U
 def test_changing_an_earlier_answer_adds_a_revision(queue: Project, bob: User, labels: list[Label]) -> None:
     said = make.answer_next(queue, bob, labels[0].pk).annotation
     key = uuid4()
-    changed = services.revise(queue, bob, said.item_id, labels[1].pk, key)
-    assert services.revise(queue, bob, said.item_id, labels[1].pk, key).pk == changed.pk
+    changed = services.revise(queue, bob, said.item_id, key, label=labels[1].pk)
+    assert services.revise(queue, bob, said.item_id, key, label=labels[1].pk).pk == changed.pk
     assert (changed.revision, Annotation.objects.count()) == (2, 2)
     assert truth() == [(said.item_id, labels[1].pk, "single")]
     with pytest.raises(DomainError):
-        services.revise(queue, bob, queue.items.exclude(pk=said.item_id)[0].pk, labels[1].pk, uuid4())
+        services.revise(queue, bob, queue.items.exclude(pk=said.item_id)[0].pk, uuid4(), label=labels[1].pk)
 
 
 def test_what_a_reviewer_decided_stands_against_later_answers(queue: Project, bob: User, labels: list[Label]) -> None:
     said = make.answer_next(queue, bob, labels[0].pk).annotation
     Resolution.objects.update(how="adjudicated", label=labels[2])
-    services.revise(queue, bob, said.item_id, labels[1].pk, uuid4())
+    services.revise(queue, bob, said.item_id, uuid4(), label=labels[1].pk)
     services.undo(queue, bob)
     assert truth() == [(said.item_id, labels[2].pk, "adjudicated")]
 

@@ -1,4 +1,4 @@
-from apps.annotation.services.answers import Answer, Submitted, revise, submit, undo
+from apps.annotation.services.answers import Answer, Conflict, Submitted, revise, submit, undo
 from apps.annotation.services.asking import ask
 from apps.annotation.services.handout import AHEAD, claim, renew, skip, sweep
 from apps.annotation.services.intake import take_in
@@ -7,6 +7,7 @@ from apps.annotation.services.top import TopChoice, set_top
 __all__ = [
     "AHEAD",
     "Answer",
+    "Conflict",
     "Submitted",
     "TopChoice",
     "ask",

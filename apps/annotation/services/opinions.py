@@ -9,6 +9,7 @@ from apps.accounts.models import User
 from apps.annotation.models import Annotation, Lease, Task
 from apps.annotation.rows import first, one
 from apps.annotation.services.truth import SETTLE, Verdict, settle_values
+from apps.annotation.services.values import parts
 from apps.projects.models import Project
 
 
@@ -25,8 +26,11 @@ class Place:
     wanted: int
     taken: int
     shown: dict[str, Any] | None
+    hidden: dict[str, Any] | None
     revision: int  # of this person's newest opinion on the item, 0 before the first
     counted: bool  # that opinion holds a place
+    standing: int  # the same revision where it was given on this very task and not taken back, else 0
+    gold: bool
 
     @property
     def holds(self) -> bool:
@@ -40,7 +44,9 @@ class Place:
 @dataclass(frozen=True)
 class Saying:
     key: UUID
-    label: int | None
+    label: int | None = None
+    value: dict[str, Any] | None = None
+    undecided: str = ""
     note: str = ""
     flagged: bool = False
     seconds: float | None = None
@@ -49,11 +55,12 @@ class Saying:
 
 
 _PLACE = """
-SELECT l.id, l.state, t.id, t.item_id, t.split, t.state, t.wanted, t.taken, l.shown,
-       coalesce(a.revision, 0), coalesce(NOT a.retracted AND NOT a.late AND l.state = 'answered', false)
+SELECT l.id, l.state, t.id, t.item_id, t.split, t.state, t.wanted, t.taken, l.shown, l.hidden,
+       coalesce(a.revision, 0), coalesce(NOT a.retracted AND NOT a.late AND l.state = 'answered', false),
+       CASE WHEN NOT a.retracted AND a.task_id = t.id THEN a.revision ELSE 0 END, t.reason = 'gold'
 FROM annotation_lease l JOIN annotation_task t ON t.id = l.task_id
 LEFT JOIN LATERAL (
-    SELECT revision, retracted, late FROM annotation_annotation
+    SELECT revision, retracted, late, task_id FROM annotation_annotation
     WHERE item_id = t.item_id AND annotator_id = l.annotator_id ORDER BY revision DESC LIMIT 1
 ) a ON true
 WHERE l.annotator_id = %(user)s AND t.project_id = %(project)s AND {by}
@@ -64,9 +71,10 @@ _PLACE_BY_TASK = _PLACE.format(by="l.task_id = %(task)s")
 
 _SAY = """
 INSERT INTO annotation_annotation (project_id, item_id, task_id, annotator_id, key, revision, retracted, label_id,
-                                   note, flagged, outcome, shown, seconds, late, created_at)
+                                   value, undecided, note, flagged, outcome, shown, hidden, seconds, late, created_at)
 VALUES (%(project)s, %(item)s, %(task)s, %(user)s, %(key)s, %(revision)s, %(retracted)s, %(label)s,
-        %(note)s, %(flagged)s, %(outcome)s, %(shown)s::jsonb, %(seconds)s, %(late)s, clock_timestamp())
+        %(value)s::jsonb, %(undecided)s, %(note)s, %(flagged)s, %(outcome)s, %(shown)s::jsonb, %(hidden)s::jsonb,
+        %(seconds)s, %(late)s, clock_timestamp())
 RETURNING id, created_at
 """
 
@@ -95,8 +103,15 @@ def _place(sql: str, values: dict[str, Any]) -> Place | None:
     found = first(sql, values)
     if found is None:
         return None
-    shown = json.loads(found[8]) if found[8] else None
-    return Place(*(*found[:8], shown, *found[9:]))
+    return Place(*(*found[:8], _read(found[8]), _read(found[9]), *found[10:]))
+
+
+def _read(stored: str | None) -> dict[str, Any] | None:
+    return json.loads(stored) if stored else None
+
+
+def _written(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 def write_counted(
@@ -131,10 +146,13 @@ def _store(  # noqa: PLR0917
         revision=place.revision + 1,
         retracted=said.retracted,
         label_id=said.label,
+        value=said.value,
+        undecided=said.undecided,
         note=said.note,
         flagged=said.flagged,
         outcome=_outcome(place, said),
         shown=place.shown,
+        hidden=place.hidden,
         seconds=said.seconds,
         late=said.late,
     )
@@ -147,10 +165,13 @@ def _store(  # noqa: PLR0917
         "revision": annotation.revision,
         "retracted": said.retracted,
         "label": said.label,
+        "value": _written(said.value),
+        "undecided": said.undecided,
         "note": said.note,
         "flagged": said.flagged,
         "outcome": str(annotation.outcome),
-        "shown": json.dumps(place.shown) if place.shown else None,
+        "shown": _written(place.shown),
+        "hidden": _written(place.hidden),
         "seconds": said.seconds,
         "late": said.late,
         "lease": place.lease,
@@ -162,7 +183,23 @@ def _store(  # noqa: PLR0917
 
 
 def _outcome(place: Place, said: Saying) -> Annotation.Outcome:
-    if place.shown is None or said.label is None:
+    if place.shown is None or (said.label is None and said.value is None):
         return Annotation.Outcome.SCRATCH
-    accepted = said.label == place.shown["labels"][0]
+    accepted = says_what(place.shown, said.label, said.value)
     return Annotation.Outcome.ACCEPTED if accepted else Annotation.Outcome.CORRECTED
+
+
+def says_what(suggestion: dict[str, Any], label: int | None, value: dict[str, Any] | None) -> bool:
+    """Whether this answer is the suggestion's: its likeliest label, the labels over their thresholds, its spans."""
+    if value is None:
+        return label == suggestion["labels"][0]
+    return parts(value) == parts(suggested(suggestion))
+
+
+def suggested(suggestion: dict[str, Any]) -> dict[str, Any]:
+    """The value that a suggestion of several labels, or of spans, proposes."""
+    if "spans" in suggestion:
+        return {"spans": suggestion["spans"]}
+    thresholds = suggestion.get("thresholds") or [0.5] * len(suggestion["labels"])
+    chances = zip(suggestion["labels"], suggestion["probabilities"], thresholds, strict=False)
+    return {"labels": [label for label, probability, threshold in chances if probability >= threshold]}
