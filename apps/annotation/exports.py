@@ -80,7 +80,7 @@ ORDER BY i.id
 """
 _JSON = """
 SELECT row_to_json(line) FROM (
-    SELECT i.id, i.external_id, i.text, i.split, i.language, i.subject, i.meta, l.name AS label,
+    SELECT i.id, i.external_id, i.text, i.split, i.language, i.subject, i.thread, i.url, i.meta, l.name AS label,
         CASE WHEN r.item_id IS NOT NULL THEN json_build_object(
             'label', l.name, 'value', r.value, 'how', r.how, 'by', {who}, 'at', r.changed_at) END AS truth,
         CASE WHEN g.item_id IS NOT NULL THEN json_build_object(
@@ -91,7 +91,8 @@ SELECT row_to_json(line) FROM (
 """
 _CSV = """
 SELECT i.id, {external_id} AS external_id, {text} AS text, i.split, {language} AS language, {subject} AS subject,
-    {label} AS label, r.how, {by} AS "by", r.changed_at AS at, i.meta, {given_label} AS given_label,
+    {thread} AS thread, i.url, {label} AS label, r.how, {by} AS "by", r.changed_at AS at, i.meta,
+    {given_label} AS given_label,
     {prediction} AS prediction, g.score {named} {annotations} {predictions}
 {source}
 """
@@ -100,6 +101,7 @@ _CELLS = {
     "text": "i.text",
     "language": "i.language",
     "subject": "i.subject",
+    "thread": "i.thread",
     "label": "l.name",
     "given_label": "g.label",
     "prediction": "g.predicted",

@@ -232,6 +232,8 @@ class Items(APIView):
             split = serializers.CharField(required=False, help_text="pool or holdout; drawn when absent")
             language = serializers.CharField(required=False)
             subject = serializers.CharField(required=False)
+            thread = serializers.CharField(required=False, help_text="one conversation, in order of id")
+            url = serializers.CharField(required=False, help_text="http or https")
             prediction = serializers.CharField(required=False)
             score = serializers.FloatField(required=False)
             meta = serializers.DictField(required=False)
@@ -256,6 +258,8 @@ class Items(APIView):
             split = serializers.ChoiceField(choices=Split.choices)
             language = serializers.CharField()
             subject = serializers.CharField()
+            thread = serializers.CharField()
+            url = serializers.CharField()
             meta = serializers.DictField()
             created_at = serializers.DateTimeField()
 
@@ -295,7 +299,7 @@ class Items(APIView):
         )
 
 
-_OF_AN_ITEM = ("id", "external_id", "text", "split", "language", "subject", "meta", "created_at")
+_OF_AN_ITEM = ("id", "external_id", "text", "split", "language", "subject", "thread", "url", "meta", "created_at")
 
 
 def _item(item: Item) -> dict[str, Any]:

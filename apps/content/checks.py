@@ -21,6 +21,7 @@ SPLITS = {
     **dict.fromkeys(("pool", "train", "training", "训练", "训练集"), Split.POOL.value),
     **dict.fromkeys(("holdout", "hold-out", "hold_out", "test", "testing", "测试", "测试集"), Split.HOLDOUT.value),
 }
+_LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f/][^\s\x00-\x1f\x7f]*", re.IGNORECASE)
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -30,6 +31,8 @@ _MOST = {
     "split": 40,
     "language": 10,
     "subject": 200,
+    "thread": 200,
+    "url": 1000,
     "prediction": 120,
 }
 # translated only for a row that is rejected: a look-up per cell would cost more than all checks together
@@ -39,6 +42,8 @@ _FIELD_NAMES = {
     "split": gettext_lazy("split"),
     "language": gettext_lazy("language"),
     "subject": gettext_lazy("subject"),
+    "thread": gettext_lazy("thread"),
+    "url": gettext_lazy("link"),
     "prediction": gettext_lazy("predicted label"),
 }
 
@@ -57,6 +62,8 @@ class Candidate:
     predicted: str
     score: float | None
     value: dict[str, Any] | None = None  # several labels or spans, by name
+    thread: str = ""
+    url: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +86,8 @@ def reject(line: int, reason: str, excerpt: str) -> Reject:
 class Checker:
     """Turns the cells of a row into a Candidate, or raises Rejected."""
 
-    def __init__(self, columns: Sequence[str], mapping: Mapping[str, Any]) -> None:
+    def __init__(self, columns: Sequence[str], mapping: Mapping[str, Any], *, overlapping: bool = False) -> None:
+        self.overlapping = overlapping  # spans may overlap
         place = {column: number for number, column in enumerate(columns)}
         at = {name: place[column] for name, column in mapping.items() if name != "meta" and column in place}
         self.text = at["text"]
@@ -93,7 +101,9 @@ class Checker:
         digest = hashlib.sha256(text.encode()).digest()
         said = {name: _short(cells[place], most, name) for name, place, most in self.short}
         predicted = said.get("prediction", "")
-        split = said.get("split", "")
+        split, url = said.get("split", ""), said.get("url", "")
+        if url and not _LINK.fullmatch(url):
+            raise Rejected(_("The link “%(url)s” does not begin with http:// or https://.") % {"url": url[:80]})
         return Candidate(
             line=line,
             external_id=said.get("external_id") or f"sha256:{digest.hex()}",
@@ -107,11 +117,13 @@ class Checker:
             predicted=predicted,
             score=_score(cells[self.score]) if predicted and self.score is not None else None,
             value=self._value(cells, text),
+            thread=said.get("thread", ""),
+            url=url,
         )
 
     def _value(self, cells: Sequence[Any], text: str) -> dict[str, Any] | None:
         if self.spans is not None:
-            return truths.spans_of(cells[self.spans], cells[self.text], text)
+            return truths.spans_of(cells[self.spans], cells[self.text], text, overlapping=self.overlapping)
         return truths.labels_of(cells[self.labels]) if self.labels is not None else None
 
     def _meta(self, cells: Sequence[Any]) -> bytes:
@@ -152,7 +164,16 @@ def checked_text(value: Any) -> str:
     return str(value)
 
 
+def _only(names: list[Any]) -> Any:
+    """Of a list of labels where one is wanted."""
+    if len(names) > 1:
+        raise Rejected(_("The text has %(n)d labels; this project takes one label per text.") % {"n": len(names)})
+    return names[0] if names else None
+
+
 def _short(value: Any, most: int, name: str) -> str:
+    if name == "label" and isinstance(value, list):
+        value = _only(value)
     if value is None or value == "":
         return ""
     if isinstance(value, bool):

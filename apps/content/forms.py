@@ -25,6 +25,8 @@ _NAMES: dict[str, tuple[Any, Any]] = {
     "split": (_("Split"), _("Says pool or holdout. Without one, a part is held out at random.")),
     "language": (_("Language"), ""),
     "subject": (_("Subject"), _("A pseudonym of the person the text is about or from.")),
+    "thread": (_("Thread"), _("What belongs to one conversation has the same value, in the order of the file.")),
+    "url": (_("Link"), _("Where the text stands; http:// or https:// only.")),
     "prediction": (_("Predicted label"), _("What another model said.")),
     "score": (_("Its score"), _("From 0 to 1.")),
 }

@@ -4,7 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-FIELDS = ("text", "external_id", "label", "labels", "spans", "split", "language", "subject", "prediction", "score")
+FIELDS = (
+    *("text", "external_id", "label", "labels", "spans", "split", "language", "subject", "thread", "url"),
+    *("prediction", "score"),
+)
 _TRUTH_OF = {"single": "label", "multi": "labels", "spans": "spans"}  # task kind -> the field that holds its truth
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -20,6 +23,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "label": (
         *("label", "category", "class", "intent", "tag", "target", "gold", "goldlabel", "sentiment", "topic", "y"),
         *("标签", "类别", "分类", "意图", "情感", "标注", "主题"),
+        "labels",  # a list with one name in it
     ),
     "split": ("split", "fold", "partition", "subset", "set", "划分", "数据集", "集合", "拆分"),
     "language": ("language", "lang", "locale", "语言", "语种"),
@@ -27,6 +31,11 @@ _NAMES: dict[str, tuple[str, ...]] = {
         *("subject", "user", "userid", "author", "authorid", "customer", "customerid", "speaker"),
         *("用户", "用户编号", "作者", "客户", "客户编号", "主体"),
     ),
+    "thread": (
+        *("thread", "threadid", "conversation", "conversationid", "dialogue", "dialogueid", "dialog", "session"),
+        *("会话", "会话编号", "对话", "对话编号"),
+    ),
+    "url": ("url", "link", "href", "permalink", "sourceurl", "source", "链接", "网址", "原文链接"),
     "prediction": (
         *("prediction", "predicted", "predictedlabel", "predictionlabel", "pred", "modellabel"),
         *("预测", "预测标签", "模型标签", "预测结果"),
@@ -65,8 +74,9 @@ def guess_mapping(
     mapping: dict[str, Any] = {}
     for field in fields_of(task_kind):
         for name in _NAMES[field]:
-            if name in by_name and by_name[name] not in mapping.values():
-                mapping[field] = by_name[name]
+            column = by_name.get(name)
+            if column is not None and column not in mapping.values() and _fits(field, columns.index(column), rows):
+                mapping[field] = column
                 break
     if "text" not in mapping:
         free = [place for place, column in enumerate(columns) if column not in mapping.values()]
@@ -75,8 +85,25 @@ def guess_mapping(
     if "score" in mapping and "prediction" not in mapping:
         del mapping["score"]  # a number without its label says nothing; it stays as metadata
     taken = set(mapping.values())
-    mapping["meta"] = [column for column in columns if column not in taken]
+    mapping["meta"] = _meta(columns, rows) or [column for column in columns if column not in taken]
     return mapping
+
+
+def _fits(field: str, place: int, rows: Sequence[Sequence[Any]]) -> bool:
+    """A column called “source” is a link only where it holds links."""
+    if field != "url":
+        return True
+    cells = [row[place] for row in rows if place < len(row) and row[place]]
+    return all(isinstance(cell, str) and cell.startswith(("http://", "https://")) for cell in cells)
+
+
+def _meta(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """A column of objects called “meta”, as our own exports have, is all the metadata there is."""
+    if "meta" not in columns:
+        return []
+    place = columns.index("meta")
+    cells = [row[place] for row in rows if place < len(row) and row[place] is not None]
+    return ["meta"] if cells and all(isinstance(cell, dict) for cell in cells) else []
 
 
 def _letters(rows: Sequence[Sequence[Any]], place: int) -> int:

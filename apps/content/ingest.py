@@ -147,7 +147,7 @@ def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
 def _chunks(job: ImportJob) -> Iterator[Chunk]:
     format = Format.from_json(job.format)
     path = files.utf8_path_of(job) if needs_transcoding(format) else files.path_of(job)
-    checker = Checker(format.columns, job.mapping)
+    checker = Checker(format.columns, job.mapping, overlapping=job.project.overlapping)
     chunk = Chunk()
     for row in rows(path, format, job.done_bytes):
         _add(chunk, row, checker)

@@ -165,7 +165,11 @@ def add_items(project: Project, given: Sequence[Mapping[str, Any]]) -> Added:
 
 def _candidates(project: Project, given: Sequence[Mapping[str, Any]], done: Added) -> list[Candidate]:
     columns = (*fields_of(project.task_kind), "meta")
-    checker = Checker(columns, {name: name for name in columns if name != "meta"} | {"meta": ["meta"]})
+    checker = Checker(
+        columns,
+        {name: name for name in columns if name != "meta"} | {"meta": ["meta"]},
+        overlapping=project.overlapping,
+    )
     candidates = []
     for place, item in enumerate(given):
         cells = [item.get(column) for column in columns]

@@ -17,12 +17,12 @@ COLORS = 12
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS content_staging (
     line bigint, external_id text, text text, text_hash bytea, split text, language text, subject text,
-    meta jsonb, label text, predicted text, score double precision, value jsonb
+    thread text, url text, meta jsonb, label text, predicted text, score double precision, value jsonb
 ) ON COMMIT DELETE ROWS
 """
 _COPY = """
 COPY content_staging
-    (line, external_id, text, text_hash, split, language, subject, meta, label, predicted, score, value)
+    (line, external_id, text, text_hash, split, language, subject, thread, url, meta, label, predicted, score, value)
 FROM STDIN
 """
 _KNOWN_IDS = """
@@ -39,8 +39,8 @@ JOIN content_item i ON i.text_hash = wanted.text_hash AND i.project_id + 0 = %s
 _MERGE = """
 WITH added AS (
     INSERT INTO content_item
-        (project_id, external_id, text, text_hash, split, language, subject, meta, source_id, created_at)
-    SELECT %(project)s, external_id, text, text_hash, split, language, subject, meta, %(job)s, now()
+        (project_id, external_id, text, text_hash, split, language, subject, thread, url, meta, source_id, created_at)
+    SELECT %(project)s, external_id, text, text_hash, split, language, subject, thread, url, meta, %(job)s, now()
     FROM content_staging ORDER BY line
     ON CONFLICT (project_id, external_id) DO NOTHING
     RETURNING id, external_id
@@ -135,7 +135,7 @@ def _insert(project: Project, job: ImportJob | None, rows: Sequence[Candidate]) 
                 copy.write_row(
                     (
                         *(row.line, row.external_id, row.text, row.text_hash, row.split, row.language, row.subject),
-                        *(row.meta.decode(), row.label, row.predicted, row.score),
+                        *(row.thread, row.url, row.meta.decode(), row.label, row.predicted, row.score),
                         None if row.value is None else orjson.dumps(row.value).decode(),
                     )
                 )

@@ -31,7 +31,7 @@ def labels_of(cell: Any) -> dict[str, Any] | None:
     return {"labels": names}
 
 
-def spans_of(cell: Any, raw: str, text: str) -> dict[str, Any] | None:
+def spans_of(cell: Any, raw: str, text: str, *, overlapping: bool = False) -> dict[str, Any] | None:
     """{"spans": [{"start", "end", "label", "quote"} …]} by place. `raw` is the text before its line ends became LF."""
     found = _list(cell, _("The spans are no list of {start, end, label} or [start, end, label]."))
     if found is None:
@@ -45,9 +45,10 @@ def spans_of(cell: Any, raw: str, text: str) -> dict[str, Any] | None:
     }
     ordered = [spans[key] for key in sorted(spans)]
     for before, after in pairwise(ordered):
-        if after["start"] < before["end"]:
+        if after["start"] < before["end"] and not overlapping:
             raise Rejected(
-                _("The spans “%(a)s” and “%(b)s” overlap.") % {"a": before["quote"][:40], "b": after["quote"][:40]}
+                _("The spans “%(a)s” and “%(b)s” overlap, which this project does not allow.")
+                % {"a": before["quote"][:40], "b": after["quote"][:40]}
             )
     return {"spans": ordered}
 

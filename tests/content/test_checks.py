@@ -37,7 +37,7 @@ def test_exactly_25000_code_points_are_allowed() -> None:
         ({"text": "a", "external_id": 1.5}, "whole number"),
         ({"text": "a", "external_id": "a\x00"}, "NUL"),
         ({"text": "a", "label": "x" * 121}, "longer than 120"),
-        ({"text": "a", "label": ["x"]}, "neither a string"),
+        ({"text": "a", "label": ["x", "y"]}, "one label per text"),
         ({"text": "a", "split": "dev"}, "neither pool nor holdout"),
         ({"text": "a", "prediction": "x", "score": "high"}, "from 0 to 1"),
         ({"text": "a", "prediction": "x", "score": "1.01"}, "from 0 to 1"),
