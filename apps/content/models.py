@@ -1,4 +1,6 @@
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -7,7 +9,7 @@ from pgvector.django import HalfVectorField
 
 from apps.projects.models import Project
 
-MAX_TEXT = 20_000  # code points
+MAX_TEXT = 25_000  # code points
 
 
 class Split(models.TextChoices):
@@ -58,14 +60,16 @@ class RejectedRow(models.Model):
 class Item(models.Model):
     """Text and split never change after arrival (trigger); offsets into `text` are code points."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="items")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="items", db_index=False)
     external_id = models.CharField(max_length=200)
     text = models.TextField()
     text_hash = models.BinaryField(max_length=32)  # SHA-256 of the UTF-8 bytes
     split = models.CharField(max_length=8, choices=Split.choices)
     language = models.CharField(max_length=10, blank=True)
     subject = models.CharField(max_length=200, blank=True)  # pseudonym of whom the text is about or from
-    thread = models.CharField(max_length=200, blank=True, db_default="")  # what belongs to one conversation, in order of id
+    thread = models.CharField(
+        max_length=200, blank=True, db_default=""
+    )  # what belongs to one conversation, in order of id
     url = models.URLField(max_length=1000, blank=True, db_default="")  # http(s) only: where the text stands
     meta = models.JSONField(default=dict)
     archived_at = models.DateTimeField(null=True)  # out of the queue and the lists; its truth and history stay
@@ -87,6 +91,11 @@ class Item(models.Model):
             models.Index(fields=["text_hash"], name="item_text_hash"),
             models.Index(fields=["project", "id"], condition=Q(split="holdout"), name="item_holdout"),
             models.Index(fields=["project", "thread", "id"], condition=~Q(thread=""), name="item_thread"),
+            # what the explorer filters by, each in the order of its pages
+            models.Index(fields=["project", "created_at"], name="item_came"),
+            models.Index(fields=["project", "language", "id"], name="item_language"),
+            models.Index(fields=["source", "id"], condition=Q(source__isnull=False), name="item_source"),
+            models.Index(fields=["project", "id"], condition=Q(archived_at__isnull=False), name="item_archived"),
         ]
 
 
@@ -98,6 +107,22 @@ class GivenLabel(models.Model):
     predicted = models.CharField(max_length=120, blank=True)
     score = models.FloatField(null=True)
     value = models.JSONField(null=True)  # {"labels": [name …]} or {"spans": [{"start", "end", "label", "quote"} …]}
+
+
+class SearchEntry(models.Model):
+    """What one item is found by (search.py). Follows the items: it is made by a beat task, not by the import."""
+
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    tokens = SearchVectorField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "item"], name="search_page"),
+            GinIndex(fields=["tokens"], name="search_tokens"),
+        ]
 
 
 class Vector(models.Model):

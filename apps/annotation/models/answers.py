@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.annotation.models.queue import Task
@@ -23,7 +24,7 @@ class Annotation(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations", db_index=False)
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="annotations")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="annotations")
-    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     key = models.UUIDField()  # made by the client per answer: sending twice stores once
     revision = models.PositiveIntegerField(default=1)
     retracted = models.BooleanField(default=False)  # this revision takes the opinion back (undo)
@@ -51,6 +52,9 @@ class Annotation(models.Model):
         indexes = [
             models.Index(fields=["project", "id"], name="annotation_page"),
             models.Index(fields=["annotator", "-id"], name="annotation_latest_of"),
+            models.Index(fields=["annotator", "item"], condition=Q(revision=1), name="annotation_items_of"),
+            models.Index(fields=["project", "item"], condition=Q(flagged=True), name="annotation_flagged"),
+            models.Index(fields=["project", "item"], condition=~Q(undecided=""), name="annotation_undecided"),
         ]
 
 
@@ -68,7 +72,7 @@ class Resolution(models.Model):
     item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="resolution")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     split = models.CharField(max_length=8, choices=Split.choices)
-    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     value = models.JSONField(null=True)  # multi {"labels": [id …]}, spans {"spans": [{start, end, label, quote} …]},
     # engagement {"shown": people, "clicked": people}
     how = models.CharField(max_length=12, choices=How.choices)
@@ -85,6 +89,12 @@ class Resolution(models.Model):
             models.Index(fields=["project", "item"], name="resolution_page"),
             models.Index(fields=["project", "changed_at"], name="resolution_changes"),
             models.Index(fields=["project"], condition=Q(split="holdout"), name="resolution_holdout"),
+            models.Index(fields=["label", "item"], name="resolution_label"),  # the labels of a value: in SQL
+            models.Index(
+                fields=["project", "agreement", "item"],
+                condition=Q(agreement__isnull=False),
+                name="resolution_agreement",
+            ),
         ]
 
 
@@ -109,6 +119,33 @@ class Change(models.Model):
     n = models.PositiveIntegerField(default=0)  # items touched
     created_at = models.DateTimeField(default=timezone.now)
     undone_at = models.DateTimeField(null=True)
+
+    @property
+    def in_words(self) -> str:
+        """What was done, with the names as they were then."""
+        match self.kind, self.what:
+            case self.Kind.RENAME, {"from": before, "to": after}:
+                return _said(gettext("“%(before)s” is now called “%(after)s”"), before=before, after=after)
+            case self.Kind.MERGE, {"from": list() as before, "to": after}:
+                return _said(gettext("%(before)s became “%(after)s”"), before=_names(before), after=after)
+            case self.Kind.SPLIT, {"from": before, "to": list() as after}:
+                return _said(gettext("“%(before)s” was split into %(after)s"), before=before, after=_names(after))
+            case self.Kind.ARCHIVE, {"label": label, "archived": True}:
+                return _said(gettext("“%(label)s” was archived"), label=label)
+            case self.Kind.ARCHIVE, {"label": label}:
+                return _said(gettext("“%(label)s” is offered again"), label=label)
+            case self.Kind.UNDO, {"of": change}:
+                return _said(gettext("change %(number)s was taken back"), number=str(change))
+            case _:
+                return self.get_kind_display()
+
+
+def _said(sentence: str, **names: str) -> str:
+    return sentence % names
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(f"“{name}”" for name in names)
 
 
 class PastTruth(models.Model):

@@ -21,8 +21,8 @@ class Prediction(models.Model):
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="predictions")
-    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
-    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     confidence = models.FloatField()
     margin = models.FloatField()  # likeliest minus second likeliest
     probabilities = HalfVectorField(null=True)
@@ -30,11 +30,17 @@ class Prediction(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["version", "item"], name="prediction_once"),
+            models.UniqueConstraint(fields=["version", "item"], include=["label"], name="prediction_once"),
             models.CheckConstraint(
                 condition=Q(probabilities__isnull=False, label__isnull=False) | Q(value__isnull=False),
                 name="prediction_says_something",
             ),
+        ]
+        # what the explorer filters and sorts by, each in the order of its pages; the labels of a value have one in SQL
+        indexes = [
+            models.Index(fields=["label", "version", "item"], name="prediction_label"),
+            models.Index(fields=["version", "confidence", "item"], name="prediction_confidence"),
+            models.Index(fields=["version", "margin", "item"], name="prediction_margin"),
         ]
 
 
@@ -94,6 +100,7 @@ class Task(models.Model):
         indexes = [
             models.Index(fields=["project", "id"], name="task_page"),
             models.Index(fields=["project", "rank"], condition=Q(state="open"), name="task_queue"),
+            models.Index(fields=["project", "reason", "item"], condition=~Q(reason="random"), name="task_reason"),
             models.Index(
                 fields=["project", "rank"], condition=Q(state="open", split="holdout"), name="task_holdout_open"
             ),
