@@ -1,4 +1,16 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-pages: list[URLPattern] = []
-api: list[URLPattern] = []
+from apps.annotation import change_api, change_views
+
+pages: list[URLPattern] = [
+    path("labels/<int:pk>/merge/", change_views.label_merge, name="label_merge"),
+    path("labels/<int:pk>/split/", change_views.label_split, name="label_split"),
+    path("changes/", change_views.changes, name="changes"),
+    path("changes/<int:pk>/undo/", change_views.change_undo, name="change_undo"),
+]
+api: list[URLPattern] = [
+    path("changes/", change_api.Changes.as_view(), name="api_changes"),
+    path("changes/<int:pk>/undo/", change_api.TakeBack.as_view(), name="api_change_undo"),
+    path("labels/<int:pk>/merge/", change_api.Merge.as_view(), name="api_label_merge"),
+    path("labels/<int:pk>/split/", change_api.Split.as_view(), name="api_label_split"),
+]

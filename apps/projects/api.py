@@ -94,7 +94,18 @@ class LabelOut(serializers.ModelSerializer[Label]):
 
     class Meta:
         model = Label
-        fields = ["id", "name", "description", "color", "hotkey", "position", "archived"]
+        fields = [
+            "id",
+            "name",
+            "group",
+            "description",
+            "examples",
+            "color",
+            "hotkey",
+            "position",
+            "archived",
+            "merged_into",
+        ]
         read_only_fields = fields
 
     def get_archived(self, label: Label) -> bool:
@@ -103,7 +114,9 @@ class LabelOut(serializers.ModelSerializer[Label]):
 
 class LabelIn(serializers.Serializer[Label]):
     name = serializers.CharField(max_length=120)
+    group = serializers.CharField(required=False, allow_blank=True, max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    examples = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     color = serializers.IntegerField(required=False, min_value=1, max_value=12)
     hotkey = serializers.CharField(required=False, allow_blank=True, max_length=1)
 
@@ -147,9 +160,10 @@ class LabelDetail(APIView):
         fields: dict[str, Any] = dict(given.validated_data)
         archived = fields.pop("archived", None)
         if fields:
-            label_services.change_label(project, label, **fields)
+            label_services.change_label(project, label, by=_user(request), **fields)
         if archived is not None:
-            (label_services.archive_label if archived else label_services.restore_label)(project, label)
+            act = label_services.archive_label if archived else label_services.restore_label
+            act(project, label, by=_user(request))
         label.refresh_from_db()
         return Response(LabelOut(label).data)
 

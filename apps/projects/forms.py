@@ -144,8 +144,12 @@ class LabelForm(forms.ModelForm):
 
     class Meta:
         model = Label
-        fields = ["name", "description", "hotkey", "color"]
-        widgets = {"description": forms.Textarea(attrs={"rows": 2})}
+        fields = ["name", "group", "description", "examples", "hotkey", "color"]
+        widgets = {"description": forms.Textarea(attrs={"rows": 2}), "examples": forms.Textarea(attrs={"rows": 3})}
+        help_texts = {
+            "group": _("Labels of one group stand together, and a search for the group finds them all."),
+            "examples": _("Texts that deserve this label, one a line. Annotators see them beside the guidelines."),
+        }
 
     def validate_unique(self) -> None:
         """The service refuses doubles, in words and under a lock."""

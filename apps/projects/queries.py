@@ -1,4 +1,6 @@
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -34,3 +36,31 @@ def invitation_for(secret: str) -> Invitation | None:
 
 def has_account(invitation: Invitation) -> bool:
     return User.objects.filter(email__iexact=invitation.email).exists()
+
+
+def successors(project_id: int) -> dict[int, int]:
+    """Merged label -> the label that its truths have now, at the end of every chain."""
+    into = dict(Label.objects.filter(project_id=project_id).exclude(merged_into=None).values_list("pk", "merged_into"))
+    ends = {}
+    for pk in into:
+        end, seen = pk, {pk}
+        while end in into and into[end] not in seen:
+            end = into[end]
+            seen.add(end)
+        ends[pk] = end
+    return ends
+
+
+def as_called_now(answer: Any, into: Mapping[int, int]) -> Any:
+    """A label id, or the value of another task kind, with merged labels replaced by what they became."""
+    if not into or not isinstance(answer, int | dict):
+        return answer
+    if isinstance(answer, int):
+        return into.get(answer, answer)
+    if "labels" in answer:
+        return answer | {"labels": sorted({into.get(label, label) for label in answer["labels"]})}
+    if "spans" in answer:
+        return answer | {
+            "spans": [span | {"label": into.get(span["label"], span["label"])} for span in answer["spans"]]
+        }
+    return answer

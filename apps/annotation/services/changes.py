@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.annotation.models import Change, Resolution
 from apps.annotation.rows import Row, rows
+from apps.annotation.services.former_labels import bring_back_gold, bring_back_labels
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Project
@@ -84,6 +85,18 @@ WITH touched AS (
     RETURNING r.item_id
 )
 SELECT item_id FROM restored UNION ALL SELECT item_id FROM gone
+"""
+_REVIVE = """
+INSERT INTO annotation_resolution (item_id, project_id, split, label_id, value, how, by_id, changed_at)
+SELECT p.item_id, p.project_id, i.split, p.label_id, p.value, p.how, p.by_id, clock_timestamp()
+FROM annotation_pasttruth p JOIN content_item i ON i.id = p.item_id
+WHERE p.change_id = %(change)s AND p.deleted
+ON CONFLICT (item_id) DO NOTHING RETURNING item_id
+"""
+# what the act asked people and nobody has looked at yet
+_CALL_OFF = """
+UPDATE annotation_task SET state = 'closed', closed_at = clock_timestamp()
+WHERE id = ANY(%(tasks)s) AND state = 'open' AND taken = 0 RETURNING id
 """
 _RETRACT = """
 INSERT INTO annotation_annotation (project_id, item_id, annotator_id, key, revision, retracted, label_id, value, note,
@@ -173,7 +186,9 @@ def take_back(change: Change, by: User) -> Change:
     """What the act did to truths that nobody has decided since is undone; the undo is an act of its own."""
     with within(change.project, by, Change.Kind.UNDO, {"of": change.pk}) as undo:
         _mark_undone(change)
-        undo.n = restore(change)
+        bring_back_labels(change)
+        bring_back_gold(change)
+        undo.n = _restore(change)
         wake_on_commit("learning.refresh", change.project_id)
     return undo
 
@@ -187,9 +202,10 @@ def _mark_undone(change: Change) -> None:
         raise DomainError(_("This has been taken back already."))
 
 
-def restore(change: Change) -> int:
+def _restore(change: Change) -> int:
     values = {"project": change.project_id, "change": change.pk, "at": change.created_at}
-    n = len(rows(_RESTORE, values))
+    n = len(rows(_RESTORE, values)) + len(rows(_REVIVE, values))
+    rows(_CALL_OFF, {"tasks": change.what.get("opened", [])})
     rows(_RETRACT, {"annotations": change.what.get("annotations", [])})
     rows(_REOPEN, {"tasks": change.what.get("tasks", []), "at": change.created_at})
     return n

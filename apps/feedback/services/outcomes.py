@@ -1,7 +1,7 @@
 """What versions answer to the regression cases, and what that means for the tickets behind them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from apps.feedback.models import FeedbackPolicy, RegressionCase, Ticket, TicketM
 from apps.feedback.services import moving, tickets
 from apps.notices.services.telling import publish, tell
 from apps.projects.models import Membership, Project, Role
+from apps.projects.queries import as_called_now, successors
 from apps.registry import queries as registry
 from apps.registry.models import Deployment, ModelVersion
 
@@ -89,15 +90,17 @@ def results(version: ModelVersion, cases: Sequence[RegressionCase]) -> list[Case
     """What the version says to each case, in their order."""
     rows = Prediction.objects.filter(version=version, item__in=[case.item_id for case in cases])
     said = {row[0]: row[1:] for row in rows.values_list("item_id", "label_id", "value", "confidence")}
-    return [_result(case, said.get(case.item_id)) for case in cases]
+    into = successors(version.project_id)
+    return [_result(case, said.get(case.item_id), into) for case in cases]
 
 
-def _result(case: RegressionCase, answer: tuple[Any, ...] | None) -> CaseResult:
+def _result(case: RegressionCase, answer: tuple[Any, ...] | None, into: Mapping[int, int]) -> CaseResult:
     if answer is None:
         return CaseResult(case, None, None, passed=False, known=False)
     label, value, confidence = answer
     said = label if value is None else value
-    return CaseResult(case, said, confidence, passed=same_answer(said, case.label_id or case.value), known=True)
+    wanted = as_called_now(case.label_id or case.value, into)
+    return CaseResult(case, said, confidence, passed=same_answer(as_called_now(said, into), wanted), known=True)
 
 
 def same_answer(said: Any, expected: Any) -> bool:

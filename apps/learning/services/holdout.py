@@ -13,6 +13,7 @@ from apps.annotation.models import Prediction
 from apps.content.models import Item
 from apps.learning import queries
 from apps.projects.models import Label, Project
+from apps.projects.queries import successors
 from apps.registry.models import ModelVersion
 from workers.learning.types import Span
 
@@ -84,6 +85,7 @@ def answers(
     values, answered = [value for _item, value in truth], [said[item] for item, _truth in truth]
     classes = classes_of([version], values) if classes is None else classes
     place = {pk: at for at, (pk, _name) in enumerate(classes)}
+    place |= {old: place[new] for old, new in successors(version.project_id).items() if new in place}
     given = [label if value is None else value for label, value, _p in answered]
     own = [place[int(pk)] for pk, _name in version.label_order]
     return Answers(
@@ -105,8 +107,13 @@ def _said(version: ModelVersion, items: list[int]) -> dict[int, tuple[int | None
 
 
 def classes_of(versions: Sequence[ModelVersion], truths: Iterable[Any]) -> Classes:
-    """The versions' labels in their order, then labels that only the truth has."""
+    """The versions' labels in their order, then labels that only the truth has. A label that was merged since counts as
+    what it became: nobody can be right with it any more."""
     known = {int(pk): str(name) for version in versions for pk, name in version.label_order}
+    for old, new in (successors(versions[0].project_id) if versions else {}).items():
+        if old in known:
+            name = known.pop(old)
+            known.setdefault(new, Label.objects.filter(pk=new).values_list("name", flat=True).first() or name)
     unknown = {label for value in truths for label in labels_in(value)} - set(known)
     return list(known.items()) + [(label.pk, label.name) for label in Label.objects.filter(pk__in=unknown)]
 
@@ -138,7 +145,7 @@ def _placed(task: str, values: Sequence[Any], place: dict[int, int]) -> Any:
 def _spread(given: Sequence[Any], own: Sequence[int], k: int) -> NDArray[np.float32]:
     table = np.zeros((len(given), k), dtype=np.float32)
     for row, probabilities in enumerate(given):
-        table[row, own] = np.asarray(probabilities, dtype=np.float32)
+        np.add.at(table[row], own, np.asarray(probabilities, dtype=np.float32))  # merged labels fall together
     return table
 
 

@@ -3,12 +3,13 @@
 import re
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.keymap import LABEL_KEYS
+from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
 from apps.projects.models import Label, Project
 from apps.projects.services.projects import lock
@@ -21,12 +22,20 @@ _SPACES = re.compile(r"\s+")
 
 @transaction.atomic
 def add_label(
-    project: Project, *, name: str, description: str = "", color: int | None = None, hotkey: str = ""
+    project: Project,
+    *,
+    name: str,
+    description: str = "",
+    color: int | None = None,
+    hotkey: str = "",
+    group: str = "",
+    examples: str = "",
 ) -> Label:
     lock(project)
     _refuse_built_in(project)
     place = _last_place(project) + 1
     label = Label(project=project, description=description, position=place, color=color or _color_for(place))
+    label.group, label.examples = _SPACES.sub(" ", group).strip(), examples
     label.name, label.hotkey = _name(project, name), _hotkey(project, hotkey)
     _room(project, 1)
     label.save()
@@ -57,16 +66,18 @@ def add_labels(project: Project, names: list[str]) -> tuple[int, int]:
 
 
 @transaction.atomic
-def change_label(project: Project, label: Label, **fields: Any) -> Label:
-    """Rename, describe, recolour, give a key, move to a place (1 is first)."""
+def change_label(project: Project, label: Label, *, by: User | None = None, **fields: Any) -> Label:
+    """Rename, group, describe, recolour, give a key, move to a place (1 is first)."""
     lock(project)
+    _signed(by)
     if "name" in fields:
         label.name = _name(project, fields["name"], besides=label)
     if "hotkey" in fields:
         label.hotkey = _hotkey(project, fields["hotkey"], besides=label)
-    label.description = fields.get("description", label.description)
-    label.color = fields.get("color", label.color)
-    label.save(update_fields=["name", "description", "color", "hotkey"])
+    for name in ("description", "color", "group", "examples"):
+        setattr(label, name, fields.get(name, getattr(label, name)))
+    label.group = _SPACES.sub(" ", label.group).strip()
+    label.save(update_fields=["name", "description", "color", "hotkey", "group", "examples"])
     if fields.get("place"):
         _move(project, label, fields["place"])
     return label
@@ -82,19 +93,27 @@ def move_label(project: Project, label: Label, step: int) -> None:
 
 
 @transaction.atomic
-def archive_label(project: Project, label: Label) -> None:
+def archive_label(project: Project, label: Label, *, by: User | None = None) -> None:
     """It is offered to nobody any more; old answers and old model versions keep it."""
     lock(project)
+    _signed(by)
     _refuse_built_in(project)
     Label.objects.filter(pk=label.pk, archived_at=None).update(archived_at=timezone.now(), hotkey="")
 
 
 @transaction.atomic
-def restore_label(project: Project, label: Label) -> None:
+def restore_label(project: Project, label: Label, *, by: User | None = None) -> None:
     lock(project)
+    _signed(by)
     Label.objects.filter(pk=label.pk).exclude(archived_at=None).update(
-        archived_at=None, position=_last_place(project) + 1
+        archived_at=None, merged_into=None, position=_last_place(project) + 1
     )
+
+
+def _signed(by: User | None) -> None:
+    """The database notes renames and archivings (annotation, migration 0012); this is who it was."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('marginalia.by', %s, true)", [str(by.pk) if by else ""])
 
 
 def _refuse_built_in(project: Project) -> None:

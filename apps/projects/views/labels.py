@@ -19,6 +19,8 @@ from apps.projects.forms import LabelForm, PasteForm
 from apps.projects.models import Label, Project
 from apps.projects.services import labels as services
 
+FIELDS = ("name", "group", "description", "examples", "hotkey", "color")
+
 
 @login_required
 @vary_on_headers("HX-Request")
@@ -28,7 +30,7 @@ def labels(request: UserRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, need=Capability.MANAGE)
     form = LabelForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        given = _given(form, "name", "description", "hotkey", "color")
+        given = _given(form, *FIELDS)
         try:
             services.add_label(project, **given)
         except InvalidInput as refusal:
@@ -46,7 +48,7 @@ def label_edit(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     form = LabelForm(request.POST)
     if form.is_valid():
         try:
-            services.change_label(project, label, **_given(form, "name", "description", "hotkey", "color", "place"))
+            services.change_label(project, label, by=request.user, **_given(form, *FIELDS, "place"))
         except InvalidInput as refusal:
             add_refusal(form, refusal)
         else:
@@ -71,9 +73,9 @@ def label_move(request: UserRequest, slug: str, pk: int) -> HttpResponse:
 def label_archive(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     project, label = _label(request, slug, pk)
     if request.POST.get("restore"):
-        services.restore_label(project, label)
+        services.restore_label(project, label, by=request.user)
         return _shown(request, project, said=_("“%(name)s” is offered again.") % {"name": label.name})
-    services.archive_label(project, label)
+    services.archive_label(project, label, by=request.user)
     said = _("“%(name)s” is archived: nobody is offered it any more, old answers keep it.") % {"name": label.name}
     return _shown(request, project, said=said)
 
@@ -136,8 +138,7 @@ def _list(
         editing = next((label for label in shown if label.pk == int(request.GET["edit"])), None)
     if editing is not None and edit_form is None:
         place = next((n for n, label in enumerate(shown, start=1) if label.pk == editing.pk), 1)
-        fields = ("name", "description", "hotkey", "color")
-        edit_form = LabelForm(initial={name: getattr(editing, name) for name in fields} | {"place": place})
+        edit_form = LabelForm(initial={name: getattr(editing, name) for name in FIELDS} | {"place": place})
     refused = any(one is not None and one.errors for one in (form, edit_form, paste))
     context = {
         "project": project,
