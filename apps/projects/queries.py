@@ -40,7 +40,8 @@ def has_account(invitation: Invitation) -> bool:
 
 def successors(project_id: int) -> dict[int, int]:
     """Merged label -> the label that its truths have now, at the end of every chain."""
-    into = dict(Label.objects.filter(project_id=project_id).exclude(merged_into=None).values_list("pk", "merged_into"))
+    merged = Label.objects.filter(project_id=project_id).exclude(merged_into=None)
+    into = {pk: end for pk, end in merged.values_list("pk", "merged_into") if end is not None}
     ends = {}
     for pk in into:
         end, seen = pk, {pk}

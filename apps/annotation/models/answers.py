@@ -125,23 +125,20 @@ class Change(models.Model):
         """What was done, with the names as they were then."""
         match self.kind, self.what:
             case self.Kind.RENAME, {"from": before, "to": after}:
-                return _said(gettext("“%(before)s” is now called “%(after)s”"), before=before, after=after)
+                said = gettext("“%(before)s” is now called “%(after)s”") % {"before": before, "after": after}
             case self.Kind.MERGE, {"from": list() as before, "to": after}:
-                return _said(gettext("%(before)s became “%(after)s”"), before=_names(before), after=after)
+                said = gettext("%(before)s became “%(after)s”") % {"before": _names(before), "after": after}
             case self.Kind.SPLIT, {"from": before, "to": list() as after}:
-                return _said(gettext("“%(before)s” was split into %(after)s"), before=before, after=_names(after))
+                said = gettext("“%(before)s” was split into %(after)s") % {"before": before, "after": _names(after)}
             case self.Kind.ARCHIVE, {"label": label, "archived": True}:
-                return _said(gettext("“%(label)s” was archived"), label=label)
+                said = gettext("“%(label)s” was archived") % {"label": label}
             case self.Kind.ARCHIVE, {"label": label}:
-                return _said(gettext("“%(label)s” is offered again"), label=label)
+                said = gettext("“%(label)s” is offered again") % {"label": label}
             case self.Kind.UNDO, {"of": change}:
-                return _said(gettext("change %(number)s was taken back"), number=str(change))
+                said = gettext("change %(number)s was taken back") % {"number": change}
             case _:
-                return self.get_kind_display()
-
-
-def _said(sentence: str, **names: str) -> str:
-    return sentence % names
+                said = self.get_kind_display()
+        return said
 
 
 def _names(names: list[str]) -> str:
