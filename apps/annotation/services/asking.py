@@ -18,13 +18,18 @@ from apps.annotation.rows import one, rows
 from apps.content.models import Item, Split
 from apps.projects.models import Project
 
-# microseconds since 1970 stay below 2^53 for centuries: the bands never meet, and both lie below zero
-_BAND = {Task.Reason.FEEDBACK: -(1 << 55), Task.Reason.FLIP: -(1 << 54)}
+# microseconds since 1970 stay below 2^53 for centuries: the bands never meet, and all lie below zero
+_BAND = {
+    Task.Reason.FEEDBACK: -(1 << 55),
+    Task.Reason.FLIP: -(1 << 54),
+    Task.Reason.SUSPECT: -(1 << 53),
+    Task.Reason.CHOSEN: -(1 << 52),
+}
 
 # one live task for an item: where there is one it moves to the front, whoever holds it keeps it
 _ASK = """
 INSERT INTO annotation_task AS t (project_id, item_id, split, reason, rank, wanted, taken, state, created_at)
-VALUES (%(project)s, %(item)s, %(split)s, %(reason)s, %(rank)s, %(wanted)s, 0, 'open', now())
+VALUES (%(project)s, %(item)s, %(split)s, %(reason)s, %(rank)s, %(wanted)s, 0, 'open', clock_timestamp())
 ON CONFLICT (item_id) WHERE state IN ('open', 'full') DO UPDATE
 SET reason = CASE WHEN t.rank < excluded.rank THEN t.reason ELSE excluded.reason END,
     rank = least(t.rank, excluded.rank),
