@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Prediction, Resolution, Task
+from apps.annotation.rows import first
 from apps.content.models import Item, Split
 from apps.projects.models import Project
 
@@ -142,6 +144,35 @@ def _why_out_of_turn(task: Task) -> str:
     if task.reason == Task.Reason.FEEDBACK:
         return _("Users complained about the model's answer. It is not shown, so that you judge for yourself.")
     return _("A new model answers differently. Neither answer is shown, so that you judge for yourself.")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decides about what this person is handed."""
+
+    paused_at: datetime | None = None
+    paused_why: str = ""
+    training_left: int = 0  # gold items a newcomer still meets first
+
+
+# from the gold side: few tasks are gold, and a person may have many leases
+_STANDING = """
+SELECT m.paused_at, m.paused_why, m.trained_at IS NULL AND %(items)s > 0,
+       CASE WHEN m.trained_at IS NULL AND %(items)s > 0 THEN (
+           SELECT count(*) FROM annotation_task t JOIN annotation_lease l ON l.task_id = t.id
+           WHERE t.project_id = %(project)s AND t.reason = 'gold'
+             AND l.annotator_id = %(user)s AND l.state = 'answered') END
+FROM projects_membership m WHERE m.project_id = %(project)s AND m.user_id = %(user)s
+"""
+
+
+def standing(project: Project, user: User) -> Standing:
+    values = {"project": project.pk, "user": user.pk, "items": project.training_items}
+    found = first(_STANDING, values)
+    if found is None:  # a superuser without membership
+        return Standing()
+    paused_at, paused_why, training, had = found
+    return Standing(paused_at, paused_why, max(0, project.training_items - had) if training else 0)
 
 
 def projects_with_arrivals() -> list[int]:
