@@ -31,6 +31,7 @@ class Objects:
             "label": lambda user: {"pk": project.labels.all()[0].pk},
             "api_label": lambda user: {"pk": project.labels.all()[0].pk},
             "member": lambda user: {"pk": self.member.pk},
+            "gold_person": lambda user: {"pk": self.member.pk},
             "invitation_revoke": lambda user: {"pk": self.invitation[0].pk},
             "invitation_accept": lambda user: {"secret": self.invitation[1]},
             "token": lambda user: {"pk": self.token(user).pk},

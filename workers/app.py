@@ -16,6 +16,8 @@ app.conf.update(
         "learning.encode": {"queue": "gpu"},
         "learning.train": {"queue": "gpu"},
         "learning.repredict": {"queue": "gpu"},
+        "explore.draw": {"queue": "gpu"},
+        "explore.index_vectors": {"queue": "gpu"},
     },
     # a message is only a wake-up: rows hold the state, and sweepers find rows whose message was lost
     task_ignore_result=True,
@@ -51,6 +53,9 @@ app.conf.update(
         "recount": {"task": "trends.recount", "schedule": 6 * 3600.0},
         "look-for-alarms": {"task": "trends.look", "schedule": 120.0},
         "read-topics": {"task": "trends.read", "schedule": 600.0},
+        "watch-gold": {"task": "quality.watch", "schedule": 30.0},
+        "draw-maps": {"task": "explore.draw_due", "schedule": 15.0},
+        "index-vectors": {"task": "explore.index_vectors", "schedule": 60.0},
         "forget-deliveries": {"task": "notices.forget", "schedule": 3600.0},
     },
 )

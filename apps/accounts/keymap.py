@@ -21,8 +21,8 @@ class Action:
     place: str = ""  # the page it belongs to, empty for all; keys of two pages may be the same
 
 
-LABEL, TRIAGE = "label", "triage"
-PLACES = {LABEL: _("Label"), TRIAGE: _("Triage")}
+LABEL, TRIAGE, REVIEW = "label", "triage", "review"
+PLACES = {LABEL: _("Label"), TRIAGE: _("Triage"), REVIEW: _("Review")}
 ACTIONS: tuple[Action, ...] = (
     Action("undo", "z", _("Undo your last answer")),
     Action("next", "j", _("Next")),
@@ -46,6 +46,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("triage_all", "a", _("Select all tickets shown"), TRIAGE),
     Action("triage_open", "o", _("Open the ticket to read"), TRIAGE),
     Action("triage_fresh", "n", _("Show the new tickets"), TRIAGE),
+    Action("review_approve", "a", _("Right as it is"), REVIEW),
+    Action("review_fix", "e", _("Put it right yourself"), REVIEW),
+    Action("review_reject", "x", _("Send it back to its author"), REVIEW),
+    Action("review_gold", "g", _("Make it gold"), REVIEW),
 )
 STANDARD = {action.name: action.key for action in ACTIONS}
 LABEL_KEYS = frozenset(action.key for action in ACTIONS if action.place in {"", LABEL})

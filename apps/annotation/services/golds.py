@@ -3,7 +3,7 @@
 A gold answer is an answer to a task whose reason is gold. It never changes the item's truth.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Gold, Resolution, Task
+from apps.annotation.services import values
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.wake import wake_on_commit
 from apps.content.models import Item, Split
@@ -139,14 +140,7 @@ def is_right(gold: Gold, label: int | None, value: Mapping[str, Any] | None) -> 
     """Several labels: the same set. Spans: the same places with the same labels."""
     if gold.value is None:
         return label is not None and label == gold.label_id
-    return value is not None and said(value) == said(gold.value)
-
-
-def said(value: Mapping[str, Any]) -> frozenset[Any]:
-    """A value as a set that can be compared, whatever else it carries."""
-    if "labels" in value:
-        return frozenset(int(label) for label in value["labels"])
-    return frozenset((span["start"], span["end"], int(span["label"])) for span in value.get("spans", ()))
+    return value is not None and values.parts(dict(value)) == values.parts(gold.value)
 
 
 def gold_answers(project: Project) -> QuerySet[Annotation]:
@@ -170,10 +164,7 @@ def accuracy(project: Project, user: User, *, since: datetime | None = None) -> 
     given = gold_answers(project).filter(annotator=user)
     if since is not None:
         given = given.filter(created_at__gt=since)
-    return tally(list(given.select_related("item__gold")))
-
-
-def tally(answers: Sequence[Annotation]) -> Accuracy:
+    answers = list(given.select_related("item__gold"))
     right = sum(is_right(answer.item.gold, answer.label_id, answer.value) for answer in answers)
     return Accuracy(right, len(answers))
 
@@ -186,8 +177,6 @@ def _truth(
     if project.task_kind != Project.TaskKind.SINGLE:
         if value is None:
             raise InvalidInput(_("Say what the right answer is."), field="value")
-        from apps.annotation.services import values
-
         return None, values.checked(project, item.text, value)
     if label is None or label.project_id != project.pk or label.archived_at is not None:
         raise InvalidInput(_("Choose the right label."), field="label")
