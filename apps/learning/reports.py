@@ -125,8 +125,11 @@ def confusions(evaluation: Evaluation, limit: int = 10) -> list[Cell]:
 
 
 def matrix(evaluation: Evaluation) -> Matrix:
-    """The labels that are confused most, most confused first."""
-    classes, table = evaluation.metrics["classes"], evaluation.metrics["confusion"]
+    return matrix_of(evaluation.metrics["classes"], evaluation.metrics["confusion"])
+
+
+def matrix_of(classes: list[Any], table: list[list[int]]) -> Matrix:
+    """The labels that are confused most, most confused first. `classes`: (id, name) of each row and column."""
     k = len(classes)
     mistakes = [sum(table[i]) + sum(row[i] for row in table) - 2 * table[i][i] for i in range(k)]
     order = sorted((i for i in range(k) if mistakes[i]), key=lambda i: (-mistakes[i], classes[i][1]))[:SHOWN]

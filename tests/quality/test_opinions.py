@@ -40,7 +40,7 @@ def test_an_opinion_is_the_newest_answer_that_stands(
     found = opinion_table.table(project)
 
     assert found.items.tolist() == [one.pk, one.pk, two.pk]
-    assert found.annotators.tolist() == sorted([bob.pk, rita.pk]) + [bob.pk]
+    assert found.annotators.tolist() == [*sorted([bob.pk, rita.pk]), bob.pk]
     assert [found.label_order[code] for code in found.codes] == [labels[1].pk, labels[1].pk, labels[0].pk]
     assert found.shared().items.tolist() == [one.pk, one.pk]
 
