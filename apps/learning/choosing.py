@@ -1,5 +1,6 @@
 """What goes to the top of the queue: score everything, let the planner choose, keep what has an open task."""
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ from django.db.models import Q
 from numpy.typing import NDArray
 
 from apps.annotation import services as annotation
-from apps.annotation.models import Lease, Task
+from apps.annotation.models import Lease, Prediction, Task
 from apps.learning import lessons, vectors
 from apps.learning.lessons import LiveModel
 from apps.projects.models import Project
+from apps.registry import queries as registry
+from workers.learning.heads import MultiHead
 from workers.learning.sampling import DEFAULT, STRATEGIES, SpanScores, plan
 from workers.learning.types import Choice
 
@@ -60,26 +63,62 @@ def choose(project: Project, scene: Scene, rng: np.random.Generator) -> list[Cho
 
 
 def top_choices(
-    scene: Scene, choices: Sequence[Choice], label_order: list[int], revision: int
+    project: Project, scene: Scene, choices: Sequence[Choice], label_order: list[int], revision: int
 ) -> list[annotation.TopChoice]:
-    """For the queue: items instead of rows, each with what the head thinks of it."""
-    rows = np.array([choice.row for choice in choices], dtype=np.int64)
-    suggestions: list[dict[str, Any] | None] = [None] * len(rows)
-    if scene.head is not None and len(rows):
+    """For the queue: items instead of rows, each with what the head, or for spans the serving version, thinks of it."""
+    items = [int(scene.pool.ids[choice.row]) for choice in choices]
+    suggestions: list[dict[str, Any] | None] = [None] * len(items)
+    if scene.head is not None and items:
+        rows = np.array([choice.row for choice in choices], dtype=np.int64)
         p = scene.head.probabilities(np.asarray(scene.pool.rows[rows]))
-        likeliest = np.argsort(-p, axis=1, kind="stable")[:, :SHOWN]
-        suggestions = [
-            {
-                "head": revision,
-                "labels": [label_order[place] for place in places],
-                "probabilities": [round(float(p[n, place]), 4) for place in places],
-            }
-            for n, places in enumerate(likeliest)
-        ]
+        suggestions = [_suggestion(scene.head, each, label_order, revision) for each in p]
+    elif project.task_kind == Project.TaskKind.SPANS:
+        marked = _marked(project, items, set(label_order))
+        suggestions = [marked.get(item) for item in items]
     return [
-        annotation.TopChoice(int(scene.pool.ids[choice.row]), choice.reason, choice.score, suggestion)
-        for choice, suggestion in zip(choices, suggestions, strict=True)
+        annotation.TopChoice(item, choice.reason, choice.score, suggestion)
+        for item, choice, suggestion in zip(items, choices, suggestions, strict=True)
     ]
+
+
+def _suggestion(head: LiveModel, p: NDArray[np.float32], label_order: list[int], revision: int) -> dict[str, Any]:
+    """(k,) probabilities of one text. The likeliest labels; of several labels all that pass their thresholds."""
+    places = np.argsort(-p, kind="stable")
+    thresholds = head.thresholds if isinstance(head, MultiHead) else None
+    shown = (
+        SHOWN
+        if thresholds is None
+        else max(SHOWN, int(np.max(np.flatnonzero((p >= thresholds)[places]) + 1, initial=0)))
+    )
+    found: dict[str, Any] = {
+        "head": revision,
+        "labels": [label_order[place] for place in places[:shown]],
+        "probabilities": [round(float(p[place]), 4) for place in places[:shown]],
+    }
+    if thresholds is not None:
+        # rounded down, so that what the head says is still said after rounding
+        found["thresholds"] = [math.floor(float(thresholds[place]) * 1e4) / 1e4 for place in places[:shown]]
+    return found
+
+
+def _marked(project: Project, items: Sequence[int], known: set[int]) -> dict[int, dict[str, Any]]:
+    """What the serving version marked in these texts, as far as it has read them and its labels still exist."""
+    version = registry.live_version(project)
+    if version is None:
+        return {}
+    said = Prediction.objects.filter(version=version, item_id__in=items).values_list("item_id", "value")
+    return {
+        item: {
+            "version": version.number,
+            "spans": [
+                {name: span[name] for name in ("start", "end", "label", "score")}
+                for span in value["spans"]
+                if span["label"] in known
+            ],
+        }
+        for item, value in said
+        if value is not None
+    }
 
 
 def _wanted(project: Project) -> int:
@@ -130,9 +169,9 @@ def strategy_of(project: Project) -> str:
 def _with_open_task(project: Project, pool: vectors.Pool, choices: Sequence[Choice]) -> list[Choice]:
     items = [int(pool.ids[choice.row]) for choice in choices]
     there = set(
-        Task.objects.filter(project=project, item_id__in=items, state=Task.State.OPEN, split="pool").values_list(
-            "item_id", flat=True
-        )
+        Task.objects.filter(project=project, item_id__in=items, state=Task.State.OPEN, split="pool")
+        .filter(item__archived_at=None)
+        .values_list("item_id", flat=True)
     )
     return [choice for choice, item in zip(choices, items, strict=True) if item in there]
 

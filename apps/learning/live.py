@@ -97,7 +97,7 @@ def _once(project: Project) -> bool:
     with timing.step("choose"):
         scene = _scene(project, state, pool, head)
         choices = choosing.choose(project, scene, rng)
-        top = choosing.top_choices(scene, choices, state.label_order, revision)
+        top = choosing.top_choices(project, scene, choices, state.label_order, revision)
     with timing.step("evaluate"):
         score = _evaluate(project, state, head) if head is not None else None
         stability = _stability(state, scene, score, rng)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.annotation.models import Resolution, Task
+from apps.annotation.services.opinions import suggested
 from apps.learning import live, queries, vectors
 from apps.learning.models import CurvePoint, LiveHead, SamplingRound
 from apps.learning.services import prediction_copy, stopping
@@ -16,7 +17,7 @@ from apps.registry import services as registrar
 from tests.learning import kinds, rows
 from tests.learning.teach import make_version
 from workers.learning import heads
-from workers.learning.types import SpanAnswer
+from workers.learning.types import ScoredSpan, SpanAnswer
 
 DIMENSION = 16
 
@@ -77,6 +78,15 @@ def test_several_labels_are_learned_suggested_and_measured(project: Project) -> 
     assert first.reason in {"uncertain", "random"}
     assert first.suggestion is not None
     assert set(first.suggestion["labels"]) == {label.pk for label in bank.labels}
+    assert len(first.suggestion["thresholds"]) == 3
+    places = {item.pk: place for place, item in enumerate(bank.items)}
+    model = heads.open(bytes(head.weights or b""))
+    assert isinstance(model, heads.MultiHead)
+    for task in bank.top():
+        given = model.labels(model.probabilities(bank.x[[places[task.item_id]]]))[0]
+        assert suggested(task.suggestion or {})["labels"] == sorted(
+            (bank.labels[at].pk for at in np.flatnonzero(given)), key=(task.suggestion or {})["labels"].index
+        )
     assert not {task.item_id for task in bank.top()} & {bank.items[place].pk for place in bank.places("holdout")}
 
 
@@ -120,7 +130,8 @@ def test_spans_are_ordered_by_what_the_serving_version_was_unsure_of(project: Pr
     version = make_version(project, 1, task="spans", kind="transformer")
     unsure = {bank.items[place].pk for place in bank.places("pool")[10:40]}
     ids = [bank.items[place].pk for place in bank.places("pool")]
-    answers = [SpanAnswer((), 0.2 if pk in unsure else 0.99, 0.05 if pk in unsure else 0.98, 4) for pk in ids]
+    mark = (ScoredSpan(0, 4, 1, 0.75),)
+    answers = [SpanAnswer(mark, 0.2 if pk in unsure else 0.99, 0.05 if pk in unsure else 0.98, 4) for pk in ids]
     prediction_copy.store_spans(ids, version.pk, [label.pk for label in bank.labels], answers)
     registrar.deploy(project, version, kind="promote", by=alice, why="", verdict={})
     project.strategy = "token-margin"
@@ -130,7 +141,14 @@ def test_spans_are_ordered_by_what_the_serving_version_was_unsure_of(project: Pr
     chosen = [task for task in bank.top() if task.reason == "uncertain"]
     # a few of them are near-duplicates, or came by chance
     assert len({task.item_id for task in chosen[:20]} & unsure) == 20
-    assert all(task.suggestion is None for task in chosen)
+    marked = [{"start": 0, "end": 4, "label": bank.labels[1].pk, "score": 0.75}]
+    assert all(task.suggestion == {"version": 1, "spans": marked} for task in chosen)
+    bank.labels[1].archived_at = timezone.now()
+    bank.labels[1].save()
+    bank.refresh()
+    again = [task for task in bank.top() if task.item_id in unsure and task.suggestion is not None]
+    assert again
+    assert all(task.suggestion == {"version": 1, "spans": []} for task in again), "its label is gone"
 
 
 @pytest.mark.parametrize(
