@@ -1,23 +1,26 @@
 """What the label page shows of a leased task or of an earlier answer."""
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from apps.annotation import queries
+from apps.annotation.context import Context, contexts
 from apps.annotation.models import Annotation, Lease, Task
 from apps.content.models import Item
 from apps.projects.models import Label, Project
 
 FEW = 10  # up to so many labels every one has its own key and its fixed place
+Value = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One radio button: a label, and how likely the model thinks it is for the item on the page."""
+    """One label to choose, and how likely the model thinks it is for the item on the page."""
 
     label: Label
     probability: float | None = None
@@ -29,22 +32,56 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What there is to choose from. The likeliest in order, then the rest as the project orders and groups them."""
+
+    likely: list[Choice]
+    groups: list[tuple[str, list[Choice]]]
+    none: bool = False  # several labels: none of them
+
+    @property
+    def rest(self) -> list[Choice]:
+        return [choice for _name, choices in self.groups for choice in choices]
+
+
+@dataclass(frozen=True)
 class Card:
     item: Item
+    kind: str
     language: str
     why: str
     token: str = ""
+    base: int = 0  # the revision of mine that this form is made from
     blind: bool = False
-    pairs: list[tuple[int, float]] = field(default_factory=list)  # label id, probability; likeliest first
-    chosen: int | None = None
+    suggestion: Value | None = None
+    answer: Any = None  # a label's id, or a value
+    undecided: str = ""
     note: str = ""
     flagged: bool = False
     answered_at: Any = None
     complaints: Any = ()  # the tickets it is asked about for; read only where they are shown
+    sent_back: Any = None  # a reviewer's word on this answer
+    context: Context = field(default_factory=Context)
 
     @property
-    def pairs_json(self) -> str:
-        return json.dumps([[label, round(probability, 4)] for label, probability in self.pairs])
+    def pairs(self) -> list[tuple[int, float]]:
+        """Label and probability, likeliest first."""
+        if not self.suggestion or "labels" not in self.suggestion:
+            return []
+        return list(zip(self.suggestion["labels"], self.suggestion["probabilities"], strict=False))
+
+    @property
+    def suggestion_json(self) -> str:
+        return json.dumps(_rounded(self.suggestion)) if self.suggestion else ""
+
+    @property
+    def answer_json(self) -> str:
+        return "" if self.answer is None else json.dumps(self.answer, ensure_ascii=False)
+
+    @property
+    def text_hash(self) -> str:
+        """Of the text as it stands on the page: the proof that offsets were counted in it."""
+        return hashlib.sha256(self.item.text.encode()).hexdigest() if self.kind == Project.TaskKind.SPANS else ""
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -55,47 +92,101 @@ class Card:
         ]
 
 
-def card_of(lease: Lease, project: Project) -> Card:
+def cards_of(leases: Sequence[Lease], project: Project, *, before: Annotation | None = None) -> list[Card]:
+    """`before`: the answer just taken back; its item shows it again."""
+    known = contexts([lease.task.item_id for lease in leases])
+    return [_card_of(lease, project, known, before) for lease in leases]
+
+
+def _card_of(lease: Lease, project: Project, known: Mapping[int, Context], before: Annotation | None) -> Card:
     task = lease.task
+    again = before if before is not None and before.item_id == task.item_id else None
     return Card(
         item=task.item,
+        kind=project.task_kind,
         language=task.item.language or project.language,
         why=queries.why(task),
         token=str(lease.token),
         blind=task.reason == Task.Reason.HOLDOUT,
-        pairs=_pairs(lease.shown),
+        suggestion=lease.shown,
+        answer=_said(again) if again else None,
+        undecided=again.undecided if again else "",
+        note=again.note if again else "",
+        flagged=again.flagged if again else False,
         complaints=task.tickets.order_by("number") if task.reason == Task.Reason.FEEDBACK else (),
+        context=known.get(task.item_id, Context()),
     )
 
 
-def card_of_answer(annotation: Annotation, project: Project) -> Card:
-    item = annotation.item
-    return Card(
-        item=item,
-        language=item.language or project.language,
-        why=_("You answered it before; your change becomes the next revision."),
-        pairs=_pairs(annotation.shown),
-        chosen=annotation.label_id,
-        note=annotation.note,
-        flagged=annotation.flagged,
-        answered_at=annotation.created_at,
-    )
+def cards_of_answers(answers: Sequence[Annotation], project: Project) -> list[Card]:
+    known = contexts([answer.item_id for answer in answers])
+    return [
+        Card(
+            item=answer.item,
+            kind=project.task_kind,
+            language=answer.item.language or project.language,
+            why=_("You answered it before; your change becomes the next revision."),
+            base=answer.revision,
+            suggestion=answer.shown,
+            answer=_said(answer),
+            undecided=answer.undecided,
+            note=answer.note,
+            flagged=answer.flagged,
+            answered_at=answer.created_at,
+            sent_back=sent_back(answer),
+            context=known.get(answer.item_id, Context()),
+        )
+        for answer in answers
+    ]
 
 
-def choices(labels: Sequence[Label], card: Card | None) -> tuple[list[Choice], list[Choice]]:
-    """The likeliest, in order, and the rest in the project's order. Few labels keep their places."""
+def sent_back(answer: Annotation) -> Any:
+    """The review that wants this answer looked at again; reviews are kept by a later app and hang on the answer."""
+    review = getattr(answer, "review", None)
+    return review if review is not None and review.verdict == "rejected" and review.answered_at is None else None
+
+
+def choices(labels: Sequence[Label], card: Card | None) -> Choices:
+    """Few labels keep their places; of many the likeliest come first."""
     likely = dict(card.pairs) if card else {}
-    chosen = card.chosen if card else None
-    if chosen is None and card and card.pairs:
-        chosen = card.pairs[0][0]
-    made = {label.pk: Choice(label, likely.get(label.pk), label.pk == chosen) for label in labels}
-    if len(made) <= FEW:
-        return [], list(made.values())
-    first = [made[pk] for pk in likely if pk in made]
-    return first, [choice for pk, choice in made.items() if pk not in likely]
+    ticked = _ticked(card)
+    made = {label.pk: Choice(label, likely.get(label.pk), label.pk in ticked) for label in labels}
+    first = [made[pk] for pk in likely if pk in made] if len(made) > FEW else []
+    groups: dict[str, list[Choice]] = {label.group: [] for label in labels}
+    for choice in made.values():
+        if choice not in first:
+            groups[choice.label.group].append(choice)
+    several = card is not None and card.kind == Project.TaskKind.MULTI
+    none = several and not ticked and card is not None and (card.answer is not None or bool(card.suggestion))
+    return Choices(first, list(groups.items()), none)
 
 
-def _pairs(suggestion: Any) -> list[tuple[int, float]]:
-    if not suggestion:
-        return []
-    return list(zip(suggestion["labels"], suggestion["probabilities"], strict=False))
+def _ticked(card: Card | None) -> set[int]:
+    if card is None or card.undecided:
+        return set()
+    if isinstance(card.answer, int):
+        return {card.answer}
+    if card.answer is not None:
+        return set(card.answer.get("labels", ()))
+    if card.kind == Project.TaskKind.MULTI:
+        thresholds = (card.suggestion or {}).get("thresholds", ())
+        return {label for (label, p), t in zip(card.pairs, thresholds, strict=False) if p >= t}
+    return {card.pairs[0][0]} if card.pairs else set()
+
+
+def in_groups(labels: Sequence[Label]) -> list[Label]:
+    """The project's order, but the labels of a group together, where its first one stands."""
+    groups = list(dict.fromkeys(label.group for label in labels))
+    return sorted(labels, key=lambda label: groups.index(label.group))
+
+
+def _said(answer: Annotation) -> Any:
+    return answer.label_id if answer.label_id is not None else answer.value
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, Mapping):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value

@@ -3,11 +3,9 @@
 "use strict";
 
 Marginalia.label.Combobox = class {
-  constructor({ labels, likelihood, take, leave }) {
-    this.labels = labels;
-    this.likelihood = likelihood;
-    this.take = take;
-    this.leave = leave;
+  constructor({ labels, likelihood, take, stay = false, ticked = () => false }) {
+    // stay: several are taken one after the other, the field keeps the focus
+    Object.assign(this, { labels, likelihood, take, stay, ticked });
     this.input = document.getElementById("other-input");
     this.list = document.getElementById("other-list");
     this.found = [];
@@ -56,6 +54,13 @@ Marginalia.label.Combobox = class {
     name.className = "answer-name";
     name.textContent = label.name;
     option.append(name);
+    if (this.ticked(label.id)) option.classList.add("ticked");
+    if (label.group) {
+      const group = document.createElement("span");
+      group.className = "group";
+      group.textContent = label.group;
+      name.append(" ", group);
+    }
     const p = this.likelihood().get(label.id);
     if (p !== undefined) {
       const share = document.createElement("span");
@@ -114,9 +119,18 @@ Marginalia.label.Combobox = class {
 
   accept(id) {
     this.input.value = "";
+    if (this.stay) {
+      this.take(id);
+      this.filter();
+      return;
+    }
     this.close();
     this.leave();
     this.take(id);
+  }
+
+  leave() {
+    document.getElementById("item-heading").focus({ preventScroll: true });
   }
 
   close() {

@@ -5,11 +5,12 @@
 Marginalia.label.Desk = class {
   static REMEMBERED = 50;
 
-  constructor({ urls, paper, answers, post, words, newest, store }) {
-    Object.assign(this, { urls, paper, answers, post, words, newest });
+  constructor({ urls, paper, kind, post, words, newest, store, training }) {
+    Object.assign(this, { urls, paper, kind, post, words, newest, training });
     this.cards = [];
     this.done = []; // {key, card, kind}, newest last
     this.gone = new Set(); // tokens answered or skipped here
+    this.revisions = new Map(); // item -> the newest revision of mine that this page has heard of
     this.looking = null; // a card of an earlier answer, while it lies on top
     this.counter = new Marginalia.label.Counter(words);
     this.outbox = new Marginalia.label.Outbox({
@@ -17,11 +18,16 @@ Marginalia.label.Desk = class {
       deliver: (op) => this.deliver(op),
       changed: () => {},
     });
+    this.conflicts = new Marginalia.label.Conflicts({ desk: this, name: store, words });
     window.addEventListener("storage", (event) => this.elsewhere(event));
   }
 
   get card() {
     return this.looking || this.cards[0] || null;
+  }
+
+  get open() {
+    return Boolean(this.card) && !this.paper.form.hidden && !this.waiting;
   }
 
   start(cards) {
@@ -30,6 +36,7 @@ Marginalia.label.Desk = class {
     else if (cards.length) this.wait();
     this.outbox.flush();
     this.outbox.tell();
+    this.conflicts.show();
   }
 
   add(cards) {
@@ -41,21 +48,21 @@ Marginalia.label.Desk = class {
 
   // --- what a person does ---
 
-  submit() {
-    this.decide(this.answers.chosen);
-  }
-
-  decide(label) {
+  // the answer as it stands, or that it cannot be decided, with the reason
+  submit(undecided = "") {
     const card = this.card;
-    if (!card || this.paper.form.hidden || this.waiting) return;
-    if (label === null && (this.looking || !this.paper.flagged.checked)) {
-      this.paper.tell(this.words.chooseFirst);
+    if (!this.open) return;
+    const fields = undecided ? {} : this.kind.fields();
+    if (!fields && (this.looking || !this.paper.flagged.checked)) {
+      this.paper.tell(this.kind.problem);
       return;
     }
     this.paper.tell("");
-    if (this.looking) { this.revise(card, label); return; }
-    const said = this.paper.collect(card, label);
-    this.leave(card, { kind: "answer", url: this.urls.submit, ...said }, this.words.answered.replace("{label}", this.answers.name(label) || this.words.flagged));
+    const said = undecided || (fields && this.kind.words()) || this.words.flagged;
+    const op = { url: this.urls.submit, fields: fields || {}, undecided, said, ...this.about(card), ...this.paper.collect(card) };
+    card.undecided = undecided;
+    if (this.looking) { this.revise(card, op); return; }
+    this.leave(card, { ...op, kind: "answer" }, this.words.answered.replace("{label}", said));
     this.counter.add(1);
   }
 
@@ -64,7 +71,14 @@ Marginalia.label.Desk = class {
     if (!card || this.looking || this.waiting) return;
     this.paper.tell("");
     // held back for a moment: until it is sent, taking it back costs nothing
-    this.leave(card, { kind: "skip", url: this.urls.skip, holdUntil: Date.now() + 4000 }, this.words.skipped);
+    this.leave(card, { kind: "skip", url: this.urls.skip, ...this.about(card), holdUntil: Date.now() + 4000 }, this.words.skipped);
+  }
+
+  // what an op must remember of its card. While something else about the same text is on its way, the revision that
+  // the answer will rest on is not known yet: deliver() fills it in, or leaves the comparison out
+  about(card) {
+    const before = this.outbox.all().some((op) => op.of_item === card.item || op.kind === "undo");
+    return { of_item: card.item, base: before ? "" : this.revisions.get(card.item) ?? card.base, excerpt: card.text.textContent.slice(0, 120) };
   }
 
   leave(card, op, sentence) {
@@ -73,8 +87,10 @@ Marginalia.label.Desk = class {
     this.gone.add(card.token);
     this.done.push({ key, card, kind: op.kind });
     if (this.done.length > Marginalia.label.Desk.REMEMBERED) this.done.shift();
-    this.next(sentence);
-    this.outbox.push({ ...op, key, token: card.token, excerpt: card.text.textContent.slice(0, 120) });
+    // somebody who is learning sees what was right before the next text
+    if (this.training && op.kind === "answer") this.wait();
+    else this.next(sentence);
+    this.outbox.push({ ...op, key, token: card.token });
   }
 
   next(sentence = "") {
@@ -96,14 +112,14 @@ Marginalia.label.Desk = class {
     const given = last?.kind === "skip" ? this.popGiven() : last;
     const of = given?.key || this.newest;
     if (!of) { Marginalia.toast(this.words.nothingToUndo); return; }
+    this.outbox.push({ kind: "undo", url: this.urls.undo, key: Marginalia.label.uuid(), of });
     if (given?.kind === "answer") this.forget(given);
     else this.newest = "";
-    this.outbox.push({ kind: "undo", url: this.urls.undo, key: Marginalia.label.uuid(), of });
   }
 
   forget(given) {
     if (given.kind === "answer") this.counter.add(-1);
-    if (given.kind === "revise") given.card.chosen = given.before;
+    if (given.kind === "revise") given.card.draft = given.before;
     else this.bringBack(given.card);
   }
 
@@ -117,7 +133,7 @@ Marginalia.label.Desk = class {
     this.gone.delete(card.token);
     this.cards = [card, ...this.cards.filter((other) => other.token !== card.token)];
     this.paper.show(card);
-    Marginalia.announce(this.words.undone.replace("{label}", this.answers.name(card.chosen)));
+    Marginalia.announce(this.words.undone.replace("{label}", card.undecided || this.kind.words()));
   }
 
   // --- earlier answers ---
@@ -126,7 +142,8 @@ Marginalia.label.Desk = class {
     this.looking = card;
     this.paper.tell("");
     this.lookingChanged?.(true);
-    this.paper.show(card, { state: this.words.looking.replace("{label}", this.answers.name(card.chosen)) });
+    this.paper.show(card, { state: () => this.words.looking.replace("{label}", card.undecided || this.kind.words() || this.words.flagged) });
+    card.before = JSON.stringify([this.kind.fields(), this.paper.draft().note, this.paper.flagged.checked, card.undecided]);
   }
 
   present() {
@@ -139,13 +156,12 @@ Marginalia.label.Desk = class {
     return true;
   }
 
-  revise(card, label) {
-    if (label !== card.chosen) {
+  revise(card, op) {
+    if (JSON.stringify([op.fields, op.note, Boolean(op.flagged), op.undecided]) !== card.before) {
       const key = Marginalia.label.uuid();
-      this.done.push({ key, card, kind: "revise", before: card.chosen });
-      card.chosen = label;
-      this.outbox.push({ kind: "revise", url: this.urls.submit, key, item: card.item, label, excerpt: card.text.textContent.slice(0, 120) });
-      Marginalia.announce(this.words.changed.replace("{label}", this.answers.name(label)));
+      this.done.push({ key, card, kind: "revise", before: null });
+      this.outbox.push({ ...op, kind: "revise", key, item: card.item });
+      Marginalia.announce(this.words.changed.replace("{label}", op.said));
     }
     this.present();
   }
@@ -153,22 +169,33 @@ Marginalia.label.Desk = class {
   // --- what the server says ---
 
   async deliver(op) {
-    const fields = { key: op.key, token: op.token, item: op.item, label: op.label, note: op.note, flagged: op.flagged, seconds: op.seconds, of: op.of };
+    const base = op.kind === "undo" ? "" : this.revisions.get(op.of_item) ?? op.base;
+    // `label`: what an older page has left in the store
+    const fields = { label: op.label, ...op.fields, key: op.key, token: op.token, item: op.item, base, undecided: op.undecided, note: op.note, flagged: op.flagged, seconds: op.seconds, of: op.of };
     if (op.kind !== "undo") fields.have = this.cards.map((card) => card.token).join(",");
     const answer = await this.post.to(op.url, fields);
     if (answer.again) return answer;
-    return { after: () => (answer.refused ? this.refused(op, answer.refused) : this.taken(op, answer.html)) };
+    return { after: () => {
+      if (answer.conflict) return this.conflicts.add(op, answer.conflict);
+      return answer.refused ? this.refused(op, answer.refused) : this.taken(op, answer.html);
+    } };
   }
 
   taken(op, html) {
     const piece = Marginalia.label.Paper.parse(html);
     const outcome = piece.getElementById("outcome");
     const cards = Marginalia.label.Paper.cards(piece);
+    if (op.kind !== "undo") this.paper.drafts.drop(op);
     if (op.kind === "answer" || op.kind === "revise") this.newest = op.key;
+    if (outcome?.dataset.item) this.revisions.set(outcome.dataset.item, Number(outcome.dataset.base));
     if (op.kind === "undo") this.undone(cards, outcome);
     else this.add(cards);
     if (outcome?.value === "late") Marginalia.toast(this.words.late, "careful");
-    this.settle(Boolean(cards.length));
+    this.why = piece.getElementById("empty-state")?.content;
+    const lesson = piece.getElementById("lesson");
+    if (outcome && "training" in outcome.dataset) this.training = Number(outcome.dataset.training);
+    if (lesson && this.lesson) this.lesson.show(lesson, () => this.settle(Boolean(cards.length)));
+    else this.settle(Boolean(cards.length));
     this.saved?.(op);
   }
 
@@ -176,29 +203,31 @@ Marginalia.label.Desk = class {
     this.newest = outcome?.dataset.newest || "";
     const [card] = cards;
     if (!card) return;
+    this.revisions.set(card.item, card.base);
     this.gone.delete(card.token);
     if (this.cards.some((other) => other.token === card.token) || this.outbox.holds(card.token)) return;
-    card.chosen = Number(outcome.dataset.chosen) || null;
     this.counter.add(-1);
     this.bringBack(card);
   }
 
   // a card came, or the queue is empty: only what is on its way can still bring one
   settle(more) {
-    if (this.looking) return;
+    if (this.looking || this.lesson?.open) return;
     if (this.cards.length && (this.waiting || this.paper.form.hidden)) {
       this.waiting = false;
       this.paper.show(this.cards[0]);
     } else if (!this.cards.length && !this.outbox.mine().length) {
       if (more) this.load();
-      else { this.waiting = false; this.paper.empty(); }
+      else { this.waiting = false; this.paper.empty(this.why); }
     }
   }
 
   async load() {
     const html = await this.post.piece(this.urls.page).catch(() => "");
     if (!html) return;
-    this.add(Marginalia.label.Paper.cards(Marginalia.label.Paper.parse(html)));
+    const piece = Marginalia.label.Paper.parse(html);
+    this.why = piece.getElementById("empty-state")?.content;
+    this.add(Marginalia.label.Paper.cards(piece));
     this.settle(false);
   }
 
@@ -210,7 +239,7 @@ Marginalia.label.Desk = class {
       this.bringBack(entry.card);
     }
     if (op.kind === "skip") { this.settle(true); return; }
-    const what = op.excerpt && !entry ? ` ${this.words.refusedText.replace("{text}", op.excerpt).replace("{label}", this.answers.name(Number(op.label)))}` : "";
+    const what = op.excerpt && !entry ? ` ${this.words.refusedText.replace("{text}", op.excerpt).replace("{label}", op.said)}` : "";
     this.paper.tell(`${sentence}${what}`);
     if (!entry) this.settle(true);
   }

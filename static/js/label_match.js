@@ -1,7 +1,10 @@
 // Finding a label by a few letters: word starts first, then initials, then letters in order.
 "use strict";
 
-Marginalia.label = { };
+Marginalia.label = { kinds: {} };
+
+// a suggestion's labels with their probabilities, likeliest first
+Marginalia.label.pairs = (suggestion) => (suggestion?.labels || []).map((id, at) => [id, suggestion.probabilities[at]]);
 
 Marginalia.label.match = (() => {
   const gaps = /[\s_\-./,;:·、，。]+/u;
@@ -33,9 +36,14 @@ Marginalia.label.match = (() => {
     return 1 + found.reduce((sum, each) => sum + each, 0) + (name.startsWith(parts.join(" ")) ? 0.5 : 0);
   }
 
+  // a label is found by its own name and, a little later, by its group's
+  function best(label, wanted) {
+    return score(label.name, wanted) || (label.group ? 0.5 * score(`${label.group} ${label.name}`, wanted) : 0);
+  }
+
   // labels with a probability, best match first; equal matches in the order of likelihood, then of the project
   function sorted(labels, wanted, likelihood) {
-    const rated = labels.map((label, place) => ({ label, place, score: score(label.name, wanted), p: likelihood.get(label.id) || 0 }));
+    const rated = labels.map((label, place) => ({ label, place, score: best(label, wanted), p: likelihood.get(label.id) || 0 }));
     return rated.filter((each) => each.score > 0)
       .sort((a, b) => b.score - a.score || b.p - a.p || a.place - b.place)
       .map((each) => each.label);

@@ -1,13 +1,13 @@
-// Putting a card on the page: text, margin notes, answers, note and flag. Nothing here talks to the server.
+// Putting a card on the page: text, margin notes, answer, note and flag. Nothing here talks to the server.
 "use strict";
 
 Marginalia.label.Paper = class {
-  constructor({ answers, words }) {
-    this.answers = answers;
-    this.words = words;
+  constructor({ kind, words, drafts }) {
+    Object.assign(this, { kind, words, drafts });
     this.state = document.getElementById("item-state");
     this.form = document.getElementById("answer");
     this.heading = document.getElementById("item-heading");
+    this.context = document.getElementById("context-slot");
     this.text = document.getElementById("text-slot");
     this.about = document.getElementById("about-slot");
     this.nothing = document.getElementById("nothing");
@@ -22,15 +22,22 @@ Marginalia.label.Paper = class {
   }
 
   static cards(node) {
+    const json = (text) => (text ? JSON.parse(text) : null);
     return [...node.querySelectorAll("template[data-card]")].map((template) => ({
       token: template.dataset.token,
       item: template.dataset.item,
-      pairs: JSON.parse(template.dataset.pairs),
+      kind: template.dataset.kind,
+      base: Number(template.dataset.base),
+      suggestion: json(template.dataset.suggestion),
+      answer: json(template.dataset.answer),
+      hash: template.dataset.hash || "",
       blind: "blind" in template.dataset,
-      chosen: Number(template.dataset.chosen) || null,
+      undecided: template.dataset.undecided || "",
       note: template.dataset.note || "",
       flagged: "flagged" in template.dataset,
+      comments: Number(template.dataset.comments),
       text: template.content.querySelector(".reading"),
+      context: template.content.querySelector(".context"),
       about: template.content.querySelector(".about"),
     }));
   }
@@ -41,22 +48,32 @@ Marginalia.label.Paper = class {
     return holder.content;
   }
 
-  show(card, { focus = true, state = "" } = {}) {
+  show(card, { focus = true, state = null } = {}) {
     this.form.hidden = false;
     this.nothing.hidden = true;
     this.form.removeAttribute("aria-busy");
     this.form.querySelector("[name=token], [name=item]").value = card.token || card.item;
     this.text.replaceChildren(card.text);
+    this.context.replaceChildren(...(card.context ? [card.context] : []));
     this.about.replaceChildren(card.about);
-    this.state.textContent = state || (card.blind ? this.words.blind : "");
-    this.answers.show(card, card.chosen);
-    this.note.value = card.note;
-    this.noteBox.open = Boolean(card.note);
-    this.flagged.checked = card.flagged;
+    const draft = card.draft || this.drafts.of(card);
+    this.kind.show(card);
+    if (draft?.answer !== undefined) this.kind.restore(draft.answer);
+    this.note.value = draft?.note ?? card.note;
+    this.noteBox.open = Boolean(this.note.value);
+    this.flagged.checked = draft?.flagged ?? card.flagged;
+    this.state.textContent = state ? state() : this.stateOf(card);
     if (window.scrollY) window.scrollTo(0, 0);
+    this.text.scrollTop = 0;
     if (focus) this.focus();
     this.since = performance.now();
     this.away = 0;
+    this.shown?.(card);
+  }
+
+  stateOf(card) {
+    if (card.undecided) return this.words.undecidedBefore.replace("{reason}", card.undecided);
+    return card.blind ? this.words.blind : "";
   }
 
   focus() {
@@ -67,19 +84,31 @@ Marginalia.label.Paper = class {
     this.form.setAttribute("aria-busy", "true");
   }
 
-  empty() {
+  // why there is nothing comes with the answer that said so
+  empty(why) {
+    if (this.form.hidden && !this.nothing.hidden) return;
     this.form.hidden = true;
     this.nothing.hidden = false;
+    if (why) this.nothing.replaceChildren(why);
     this.about.replaceChildren();
     (this.nothing.querySelector("[tabindex]") || this.main).focus({ preventScroll: true });
   }
 
-  // what the person typed or ticked, kept on the card so that an undo brings it back
-  collect(card, label) {
-    card.chosen = label;
-    card.note = this.note.value.trim();
-    card.flagged = this.flagged.checked;
-    return { label, note: card.note, flagged: card.flagged ? "on" : "", seconds: this.seconds() };
+  // what the person has made of the card so far; kept on it so that an undo brings it back, and stored as a draft
+  draft() {
+    return { answer: this.kind.touched ? this.kind.draft() : undefined, note: this.note.value.trim(), flagged: this.flagged.checked };
+  }
+
+  keep(card) {
+    const draft = this.draft();
+    card.draft = draft.answer !== undefined || draft.note !== card.note || draft.flagged !== card.flagged ? draft : null;
+    if (card.draft) this.drafts.keep(card, draft);
+    else this.drafts.drop(card);
+  }
+
+  collect(card) {
+    card.draft = { ...this.draft(), answer: this.kind.draft() };
+    return { note: card.draft.note, flagged: card.draft.flagged ? "on" : "", seconds: this.seconds() };
   }
 
   seconds() {

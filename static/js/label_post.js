@@ -1,7 +1,17 @@
-// Talking to the server: one post, its outcome in one of three words: taken (html), refused (sentence), again (why).
+// Talking to the server: one post, its outcome in one word: html (taken), refused (a sentence), conflict (a piece that
+// shows what is stored already), again (why).
 "use strict";
 
 Marginalia.label ??= {};
+
+// what is empty is left out, a list becomes a field that comes several times
+Marginalia.label.body = (fields) => {
+  const body = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== null && each !== undefined && each !== "") body.append(name, each);
+  }
+  return body;
+};
 
 Marginalia.label.Post = class {
   constructor({ page, csrf, form = "#answer" }) {
@@ -13,7 +23,7 @@ Marginalia.label.Post = class {
   async to(url, fields, { retried = false } = {}) {
     const response = await fetch(url, {
       method: "POST",
-      body: new URLSearchParams(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== "")),
+      body: Marginalia.label.body(fields),
       headers: { "X-CSRFToken": this.csrf.value, "HX-Request": "true", Accept: "text/html, application/json" },
       credentials: "same-origin",
       redirect: "manual",
@@ -28,6 +38,7 @@ Marginalia.label.Post = class {
     }
     if (response.status === 403) return { again: "forbidden" };
     if (response.status >= 500 || [408, 425, 429].includes(response.status)) return { again: "unreachable" };
+    if (response.status === 409 && response.headers.get("Content-Type")?.startsWith("text/html")) return { conflict: await response.text() };
     return { refused: await this.sentence(response) };
   }
 

@@ -231,7 +231,7 @@ def test_undo_answers_with_the_text_and_what_was_chosen(
     keys = [make.answer_next(project, bob, label_of(project, 1).pk).annotation.key for _ in range(2)]
     body = piece_of(browser, "undo", {"of": keys[1]}).content.decode()
     assert queue[1].item.text in body
-    assert f'data-chosen="{label_of(project, 1).pk}"' in body
+    assert f'data-answer="{label_of(project, 1).pk}"' in body
     assert f'data-newest="{keys[0]}"' in body
 
 
