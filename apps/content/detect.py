@@ -9,21 +9,28 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from io import StringIO
+from io import BytesIO, StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 from django.utils.translation import gettext as _
 
+from apps.content.formats import COLUMNS, KINDS, huggingface, records, records_of
+from apps.content.formats.records import Record
+from apps.content.formats.sniff import sniff
 from apps.content.guess import KNOWN_NAMES, plain
+from apps.content.refusal import Unreadable
 
 MAX_RECORD = 1024 * 1024  # bytes of one row; 25,000 code points are at most 100,000
 SAMPLE = MAX_RECORD
 ONE_COLUMN = "\x1f"  # a delimiter that no text holds
 DELIMITERS = (",", "\t", ";", "|", "^", "~")
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "cp1252")
+FORMATS = ("csv", "jsonl", *KINDS)
 PREVIEW_ROWS = 20
+PEEK = 1000  # records that name the columns of a file that has its own
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -32,24 +39,25 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_MAGIC = (b"\x1f\x8b", b"%PDF", b"PAR1", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"7z\xbc\xaf", b"Rar!", b"SQLite format")
+_MAGIC = (b"\x1f\x8b", b"%PDF", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"7z\xbc\xaf", b"Rar!", b"SQLite format")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1e\x7f]")
 _CJK = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?\Z", re.IGNORECASE)
 
 
-class Unreadable(Exception):
-    """The whole file is refused; str(error) is the sentence for the person who sent it."""
-
-
 @dataclass(frozen=True)
 class Format:
-    kind: str  # csv or jsonl
+    kind: str  # csv, jsonl, or a name of formats.KINDS
     encoding: str
     delimiter: str = ""
     header: bool = False
     carriage_returns: bool = False  # lines end with CR alone
     columns: tuple[str, ...] = ()
+
+    @property
+    def staged(self) -> bool:
+        """Converted once, then read row by row."""
+        return self.kind in KINDS
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"columns": list(self.columns)}
@@ -67,7 +75,13 @@ class Look:
 
 
 def look_at(
-    path: Path, *, encoding: str = "", delimiter: str = "", header: bool | None = None, rows: int = PREVIEW_ROWS
+    path: Path,
+    *,
+    kind: str = "",
+    encoding: str = "",
+    delimiter: str = "",
+    header: bool | None = None,
+    rows: int = PREVIEW_ROWS,
 ) -> Look:
     """Detects what the caller does not say."""
     with path.open("rb") as file:
@@ -75,6 +89,9 @@ def look_at(
     whole = path.stat().st_size <= SAMPLE
     if not sample.strip():
         raise Unreadable(_("The file is empty."))
+    if kind == "huggingface" or (not kind and huggingface.is_one(sample)):
+        found = list(records("huggingface", path, PEEK))
+        return _look_at_records(found, Format(kind="huggingface", encoding="utf-8"), rows)
     encoding = encoding or detect_encoding(sample)
     text = decode_sample(sample, encoding, whole=whole)
     if not text.strip():
@@ -82,10 +99,13 @@ def look_at(
     carriage_returns = "\n" not in text and "\r" in text
     if carriage_returns:
         text = text.replace("\r", "\n")
+    guess = Format(kind="csv", encoding=encoding, carriage_returns=carriage_returns)
+    said = kind or ("" if delimiter else sniff(text))
+    if said in KINDS:
+        return _look_at_records(_peeked(said, text, whole), replace(guess, kind=said), rows)
     if not whole:
         text = _whole_lines(text)
-    guess = Format(kind="csv", encoding=encoding, carriage_returns=carriage_returns)
-    if not delimiter and _is_jsonl(text):
+    if kind == "jsonl" or (not kind and not delimiter and _is_jsonl(text)):
         return _look_at_jsonl(text, replace(guess, kind="jsonl"), rows)
     return _look_at_csv(text, replace(guess, delimiter=delimiter), header, rows)
 
@@ -155,14 +175,34 @@ def _whole_lines(text: str) -> str:
     return text[: end + 1]
 
 
+def _peeked(kind: str, text: str, whole: bool) -> list[Record]:
+    found = list(islice(records_of(kind, BytesIO(text.encode("utf-8", "replace"))), PEEK))
+    if not whole and len(found) < PEEK:
+        found = found[:-1]  # the sample cut it
+        if not found:
+            raise Unreadable(_("The first record is longer than a megabyte."))
+    return found
+
+
+def _look_at_records(found: Sequence[Record], guess: Format, wanted: int) -> Look:
+    good = [record.values for record in found if not record.problem]
+    if not found:
+        raise Unreadable(_("No rows were found in the file."))
+    if not good:
+        raise Unreadable(
+            _("Nothing in the file could be read as %(kind)s. Line %(line)d: %(problem)s")
+            % {"kind": KINDS[guess.kind].name, "line": found[0].line, "problem": found[0].problem}
+        )
+    own = KINDS[guess.kind].own_columns
+    columns = tuple(dict.fromkeys(name for values in good for name in values)) if own else COLUMNS
+    rows = [[values.get(column) for column in columns] for values in good[:wanted]]
+    return Look(replace(guess, columns=columns), rows)
+
+
 def _is_jsonl(text: str) -> bool:
     lines = [line for line in text.split("\n", 60)[:60] if line.strip()][:20]
     first = lines[0].lstrip()
-    if first.startswith("[") and _json(text) is not None and not isinstance(_json(first), list):
-        raise Unreadable(_("This is one JSON list. Write one object per line (JSON Lines) and upload that."))
-    if first.startswith("[{"):
-        raise Unreadable(_("This is one JSON list. Write one object per line (JSON Lines) and upload that."))
-    if first.strip() in {"{", "["}:
+    if first.strip() == "{":
         raise Unreadable(_("This is one JSON document. Write one object per line (JSON Lines) and upload that."))
     objects = sum(isinstance(_json(line), dict) for line in lines)
     return objects * 2 > len(lines)

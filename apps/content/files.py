@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
 from apps.common.errors import InvalidInput
+from apps.content.formats import archives
 from apps.content.models import ImportJob
 
 _BLOCK = 1024 * 1024
@@ -30,8 +31,13 @@ def utf8_path_of(job: ImportJob) -> Path:
     return path_of(job).with_suffix(".utf8")
 
 
+def staged_path_of(job: ImportJob) -> Path:
+    return path_of(job).with_suffix(".rows")
+
+
 def remove(job: ImportJob) -> None:
-    for path in (path_of(job), utf8_path_of(job), utf8_path_of(job).with_suffix(".part")):
+    uploaded = path_of(job)
+    for path in (uploaded, *(uploaded.with_suffix(ending) for ending in (".utf8", ".rows", ".part"))):
         path.unlink(missing_ok=True)
 
 
@@ -63,6 +69,19 @@ def keep(write: Callable[[IO[bytes]], Any]) -> str:
         out.flush()
         os.fsync(out.fileno())
     return name
+
+
+def unpacked(name: str) -> str:
+    """Our name of what is in an archive, whose own file goes; anything else keeps its name."""
+    path = folder() / name
+    if not archives.is_archive(path):
+        return name
+    inside = uuid.uuid4().hex
+    try:
+        archives.unpack(path, folder() / inside, settings.UPLOAD_MAX_BYTES)
+    finally:
+        path.unlink()
+    return inside
 
 
 def _copy(upload: UploadedFile, out: IO[bytes]) -> None:

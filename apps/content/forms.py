@@ -4,7 +4,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.content.detect import DELIMITERS, ENCODINGS, ONE_COLUMN
+from apps.content.detect import DELIMITERS, ENCODINGS, FORMATS, ONE_COLUMN
+from apps.content.formats import KINDS
 from apps.content.guess import fields_of
 
 _NAMES: dict[str, tuple[Any, Any]] = {
@@ -50,7 +51,13 @@ _ENCODING_NAMES = {
 
 
 class UploadForm(forms.Form):
-    file = forms.FileField(label=_("File"), help_text=_("CSV, TSV or JSON Lines, one row or object per text."))
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_(
+            "CSV, TSV, JSON or JSON Lines; Label Studio, doccano, Prodigy, spaCy, CoNLL, fastText; Parquet of Hugging "
+            "Face datasets. Also packed as .zip or .gz."
+        ),
+    )
 
 
 class MappingForm(forms.Form):
@@ -74,11 +81,18 @@ class MappingForm(forms.Form):
         )
 
 
+_FORMAT_NAMES = {"csv": _("Table: CSV or TSV"), "jsonl": _("JSON Lines")} | {
+    name: kind.name for name, kind in KINDS.items()
+}
+
+
 class FormatForm(forms.Form):
+    kind = forms.ChoiceField(label=_("Format"), choices=[(name, _FORMAT_NAMES[name]) for name in FORMATS])
     encoding = forms.ChoiceField(label=_("Encoding"), choices=[(name, _ENCODING_NAMES[name]) for name in ENCODINGS])
     delimiter = forms.ChoiceField(
         label=_("Cells end with"),
         choices=[(sign, _DELIMITER_NAMES[sign]) for sign in (*DELIMITERS, ONE_COLUMN)],
+        help_text=_("Of a table."),
     )
     header = forms.BooleanField(label=_("The first row names the columns"), required=False)
 

@@ -103,7 +103,7 @@ def _meta(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
         return []
     place = columns.index("meta")
     cells = [row[place] for row in rows if place < len(row) and row[place] is not None]
-    return ["meta"] if cells and all(isinstance(cell, dict) for cell in cells) else []
+    return ["meta"] if all(isinstance(cell, dict) for cell in cells) else []
 
 
 def _letters(rows: Sequence[Sequence[Any]], place: int) -> int:

@@ -22,13 +22,14 @@ from apps.content import files, staging
 from apps.content.checks import Candidate, Checker, Reject, reject, share_to_hold_out
 from apps.content.detect import Format, Unreadable
 from apps.content.models import ImportJob
-from apps.content.reader import Row, as_utf8, count_lines, needs_transcoding, rows
+from apps.content.reader import Row, as_utf8, count_lines, needs_transcoding, rows, stage
 from apps.content.refusal import Rejected
 
 log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 10_000
 CHUNK_CHARACTERS = 8_000_000  # long texts make shorter chunks: memory stays flat
+BEAT_SECONDS = 5.0
 SLICE_SECONDS = 30.0  # then the worker is given back and the job asks for another one
 SILENCE = timedelta(seconds=40)  # a running job not heard of for so long has lost its worker
 MAX_LOSSES = 5  # workers lost at one place of the file
@@ -119,12 +120,16 @@ def _work(job: ImportJob, until: float, after_chunk: Callable[[], None]) -> bool
 
 
 def _prepare(job: ImportJob) -> float:
-    """The file in UTF-8, its length, and one share to hold out for all of it, written down before the first row."""
+    """The file in UTF-8 and in rows, its length, and one share to hold out for all of it, before the first row."""
     format, path = Format.from_json(job.format), files.path_of(job)
     if needs_transcoding(format):
         if not files.utf8_path_of(job).exists():
             as_utf8(path, files.utf8_path_of(job), format)
         path = files.utf8_path_of(job)
+    if format.staged:
+        if not files.staged_path_of(job).exists():
+            stage(path, files.staged_path_of(job), format, _heartbeat(job))
+        path = files.staged_path_of(job)
     if "share" not in job.format:
         coming = max(1, count_lines(path))
         project = job.project
@@ -133,6 +138,19 @@ def _prepare(job: ImportJob) -> float:
         job.format["share"] = share
         _advance(job, format=job.format, total_bytes=path.stat().st_size)
     return float(job.format["share"])
+
+
+def _heartbeat(job: ImportJob) -> Callable[[], None]:
+    """Says now and then that the job is alive; raises Stopped when it is ours no more."""
+    last = time.monotonic()
+
+    def alive() -> None:
+        nonlocal last
+        if time.monotonic() - last > BEAT_SECONDS:
+            _advance(job)
+            last = time.monotonic()
+
+    return alive
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -147,6 +165,7 @@ def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
 def _chunks(job: ImportJob) -> Iterator[Chunk]:
     format = Format.from_json(job.format)
     path = files.utf8_path_of(job) if needs_transcoding(format) else files.path_of(job)
+    path = files.staged_path_of(job) if format.staged else path
     checker = Checker(format.columns, job.mapping, overlapping=job.project.overlapping)
     chunk = Chunk()
     for row in rows(path, format, job.done_bytes):

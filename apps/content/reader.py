@@ -1,13 +1,14 @@
 """Rows of an uploaded file one after the other, in bounded memory, from any row boundary on.
 
 Works on UTF-8 with LF line ends; anything else is transcoded once (`as_utf8`), so that a byte offset names a
-place in the file for ever. A bad row comes out as a Row with `problem`; it never ends the reading.
+place in the file for ever. The formats of other tools are converted once (`stage`) into lines of
+[line, cells] or [line, problem, excerpt]. A bad row comes out as a Row with `problem`; it never ends the reading.
 """
 
 import codecs
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,8 @@ import orjson
 from django.utils.translation import gettext as _
 
 from apps.content.detect import MAX_RECORD, Format
+from apps.content.formats import records
+from apps.content.formats.records import Record
 
 _BLOCK = 1024 * 1024
 _UNREADABLE = "\udcff"  # becomes a byte that is no UTF-8: the row that holds it will be rejected
@@ -55,6 +58,34 @@ def as_utf8(source: Path, target: Path, format: Format) -> None:
     building.rename(target)
 
 
+def stage(source: Path, target: Path, format: Format, alive: Callable[[], None]) -> None:
+    """Writes `target` whole or not at all; `alive` is called now and then, and may end it by raising."""
+    building = target.with_suffix(".part")
+    with building.open("wb") as out:
+        for number, record in enumerate(records(format.kind, source)):
+            out.write(_staged_line(record, format))
+            if number % 1000 == 0:
+                alive()
+        out.flush()
+        os.fsync(out.fileno())
+    building.rename(target)
+
+
+def _staged_line(record: Record, format: Format) -> bytes:
+    if not record.problem:
+        cells = [record.values.get(column) for column in format.columns]
+        try:
+            line = orjson.dumps([record.line, cells], option=orjson.OPT_APPEND_NEWLINE)
+        except TypeError:  # a number that JSON cannot hold
+            line = b""
+        if 0 < len(line) <= MAX_RECORD:
+            return line
+    text = record.values.get("text")
+    beginning = record.excerpt or (text[:200] if isinstance(text, str) else "")
+    problem = record.problem or _("This record is longer than a megabyte.")
+    return orjson.dumps([record.line, problem, beginning[:200]], option=orjson.OPT_APPEND_NEWLINE)
+
+
 def lines_before(path: Path, offset: int) -> int:
     count = 0
     with path.open("rb") as file:
@@ -75,7 +106,10 @@ def rows(path: Path, format: Format, offset: int = 0) -> Iterator[Row]:
         lines = _Lines(file, offset, lines_before(path, offset))
         if offset == 0:
             _skip_mark(lines)
-        yield from _objects(lines, format) if format.kind == "jsonl" else _records(lines, format, offset == 0)
+        if format.staged:
+            yield from _staged(lines)
+        else:
+            yield from _objects(lines, format) if format.kind == "jsonl" else _records(lines, format, offset == 0)
 
 
 class _TooLong(Exception):
@@ -142,6 +176,19 @@ def _skip_mark(lines: _Lines) -> None:
 
 def _excerpt(raw: bytes) -> str:
     return raw.decode("utf-8", "replace").strip()
+
+
+def _staged(lines: _Lines) -> Iterator[Row]:
+    while True:
+        lines.next_record()
+        try:
+            number, cells, *excerpt = orjson.loads(lines.read())
+        except StopIteration:
+            return
+        if excerpt:
+            yield Row(number, lines.offset, [], cells, excerpt[0])
+        else:
+            yield Row(number, lines.offset, cells)
 
 
 def _objects(lines: _Lines, format: Format) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
 from apps.content import files, staging
 from apps.content.checks import Candidate, Checker, Reject, reject
-from apps.content.detect import DELIMITERS, ENCODINGS, ONE_COLUMN, Look, Unreadable, look_at
+from apps.content.detect import DELIMITERS, ENCODINGS, FORMATS, ONE_COLUMN, Format, Look, Unreadable, look_at
 from apps.content.guess import FIELDS, fields_of
 from apps.content.models import ImportJob, Item
 from apps.content.refusal import Rejected
@@ -26,18 +26,22 @@ State = ImportJob.State
 
 
 # --- from a file to a job ------------------------------------------------------------------------------
-def receive(project: Project, user: User, upload: UploadedFile) -> ImportJob:
-    return _draft(project, user, files.keep_upload(upload), upload.name or "")
+def receive(project: Project, user: User, upload: UploadedFile, kind: str = "") -> ImportJob:
+    try:
+        name = files.unpacked(files.keep_upload(upload))
+    except Unreadable as refusal:
+        raise InvalidInput(str(refusal), field="file") from refusal
+    return _draft(project, user, name, upload.name or "", kind)
 
 
 def receive_rows(project: Project, user: User, filename: str, write: Callable[[IO[bytes]], Any]) -> ImportJob:
     return _draft(project, user, files.keep(write), filename)
 
 
-def _draft(project: Project, user: User, name: str, filename: str) -> ImportJob:
+def _draft(project: Project, user: User, name: str, filename: str, kind: str = "") -> ImportJob:
     job = ImportJob(project=project, by=user, file=name, filename=files.shown_name(filename))
     try:
-        look = look_at(files.path_of(job))
+        look = look_at(files.path_of(job), kind=kind)
     except Unreadable as refusal:
         files.remove(job)
         raise InvalidInput(str(refusal), field="file") from refusal
@@ -48,24 +52,31 @@ def _draft(project: Project, user: User, name: str, filename: str) -> ImportJob:
 
 
 def preview(job: ImportJob) -> Look:
-    stored = job.format
-    delimiter = stored["delimiter"] if stored["kind"] == "csv" else ""
+    stored = Format.from_json(job.format)
     try:
-        return look_at(files.path_of(job), encoding=stored["encoding"], delimiter=delimiter, header=stored["header"])
+        return look_at(files.path_of(job), **_as_said(stored.kind, stored.encoding, stored.delimiter, stored.header))
     except FileNotFoundError:
         raise DomainError(_("The uploaded file is gone from the server. Upload it again.")) from None
 
 
-def read_again(job: ImportJob, *, encoding: str, delimiter: str, header: bool) -> ImportJob:
+def _as_said(kind: str, encoding: str, delimiter: str, header: bool) -> dict[str, Any]:
+    """Only a table has cells and a header."""
+    table = {"delimiter": delimiter, "header": header} if kind == "csv" else {}
+    return {"kind": kind, "encoding": encoding} | table
+
+
+def read_again(job: ImportJob, *, kind: str, encoding: str, delimiter: str, header: bool) -> ImportJob:
     """The person knows better than our guess."""
+    if kind not in FORMATS:
+        raise InvalidInput(_("This format is not one of ours."), field="kind")
     if encoding not in ENCODINGS:
         raise InvalidInput(_("This encoding is not one of ours."), field="encoding")
     if delimiter not in (*DELIMITERS, ONE_COLUMN):
         raise InvalidInput(_("This delimiter is not one of ours."), field="delimiter")
     try:
-        look = look_at(files.path_of(job), encoding=encoding, delimiter=delimiter, header=header)
+        look = look_at(files.path_of(job), **_as_said(kind, encoding, delimiter, header))
     except Unreadable as refusal:
-        raise InvalidInput(str(refusal), field="encoding") from refusal
+        raise InvalidInput(str(refusal), field="kind") from refusal
     format = look.format.as_json() | {"spoken": job.format.get("spoken", "en")}
     if not ImportJob.objects.filter(pk=job.pk, state=State.DRAFT).update(format=format):
         raise _not_a_draft()
