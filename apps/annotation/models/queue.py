@@ -78,6 +78,7 @@ class Task(models.Model):
     # spans: {"version": number, "spans": [{"start", "end", "label", "score"} …]}
     suggestion = models.JSONField(null=True)
     audience = models.ForeignKey("Audience", on_delete=models.SET_NULL, null=True, related_name="tasks")  # null: all
+    others_until = models.DateTimeField(null=True)  # till then it is for people who have not answered its item yet
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
 
@@ -99,7 +100,11 @@ class Task(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "id"], name="task_page"),
-            models.Index(fields=["project", "rank"], condition=Q(state="open"), name="task_queue"),
+            models.Index(fields=["project", "rank"], condition=Q(state="open", audience=None), name="task_queue"),
+            models.Index(
+                fields=["audience", "rank"], condition=Q(state="open", audience__isnull=False), name="task_queue_named"
+            ),
+            models.Index(fields=["project"], condition=Q(state="gold"), name="task_gold"),
             models.Index(fields=["project", "reason", "item"], condition=~Q(reason="random"), name="task_reason"),
             models.Index(
                 fields=["project", "rank"], condition=Q(state="open", split="holdout"), name="task_holdout_open"
@@ -122,7 +127,11 @@ class Audience(models.Model):
 
 
 class Lease(models.Model):
-    """A person's hold on a task; unique for ever, so nobody meets the same task twice."""
+    """A person's hold on a task; unique for ever, so nobody meets the same task twice.
+
+    Nor the same item, unless it is asked about again on purpose (a complaint, a flip, a suspicion, a choice by hand):
+    a trigger writes `item` and `again` from the task, and a unique index refuses the rest.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active", _("active")
@@ -131,6 +140,11 @@ class Lease(models.Model):
         EXPIRED = "expired", _("expired")
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="leases")
+    # goes with its task; unchecked, because the trigger takes it from there
+    item = models.ForeignKey(
+        Item, on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    again = models.BooleanField(default=False, db_default=False)  # this person had the item before, on another task
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     token = models.UUIDField(default=uuid.uuid4, unique=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
@@ -140,7 +154,12 @@ class Lease(models.Model):
     hidden = models.JSONField(null=True)  # the same, kept back: drawn for the blind share
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["task", "annotator"], name="lease_once_per_person")]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "annotator"], name="lease_once_per_person"),
+            models.UniqueConstraint(
+                fields=["item", "annotator"], condition=Q(again=False), name="lease_item_once_per_person"
+            ),
+        ]
         indexes = [
             models.Index(fields=["annotator"], condition=Q(state="active"), name="lease_active_of"),
             models.Index(fields=["expires_at"], condition=Q(state="active"), name="lease_active_expiry"),
