@@ -1,13 +1,14 @@
-"""The two pages that look over every app: my projects, and one project at a glance."""
+"""What looks over every app: my projects, one project at a glance, and what stands where there is nothing."""
 
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
+from django.views.defaults import page_not_found
 
 from apps.accounts.http import UserRequest
 from apps.annotation import queries as annotation
@@ -98,3 +99,12 @@ def _without_content(project: Project, may: frozenset[Capability]) -> Step:
         return Step(_("Nothing to do yet"), _("The project has no content. Its administrator brings it in."), "", "")
     why = _("A CSV, TSV or JSONL file with one text a row. You see it before anything is stored.")
     return Step(_("Bring in content"), why, reverse("content", args=[project.slug]), _("Import a file"))
+
+
+def not_here(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A script gets what it can read."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(
+            {"detail": _("There is nothing at this address. The list is at /api/v1/schema/.")}, status=404
+        )
+    return page_not_found(request, exception)

@@ -33,3 +33,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/projects/<slug:slug>/", include([twin for app in _IN_PROJECT for twin in app.api])),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),
 ]
+
+handler404 = "apps.config.pages.not_here"
