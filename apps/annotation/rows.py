@@ -17,7 +17,7 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 # what two requests of one person racing each other run into; the second try sees the first one's rows
-RACES = ("annotation_key_once", "annotation_revision_once", "lease_once_per_person")
+RACES = ("annotation_key_once", "annotation_revision_once", "lease_once_per_person", "lease_item_once_per_person")
 TRIES = 5
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.annotation.models import Arrival, Task
 from apps.annotation.queries import holdout_labelled
 from apps.annotation.rows import one, rows
+from apps.annotation.services.handout import overlap_draw
 from apps.projects.models import Project
 
 SLICE = 20_000  # items in one transaction
@@ -49,7 +50,9 @@ WITH slice AS (
 ), opened AS (
     INSERT INTO annotation_task (project_id, item_id, split, reason, rank, wanted, taken, state, created_at)
     SELECT %(project)s, id, split, CASE split WHEN 'holdout' THEN 'holdout' ELSE 'random' END,
-           annotation_arrival_rank(id, %(seed)s), %(wanted)s, 0, 'open', now()
+           annotation_arrival_rank(id, %(seed)s),
+           CASE WHEN annotation_share(id, %(overlap_draw)s) < %(overlap_share)s
+                THEN greatest(%(wanted)s, %(overlap_wanted)s) ELSE %(wanted)s END, 0, 'open', now()
     FROM slice s WHERE NOT EXISTS (SELECT 1 FROM labelled d WHERE d.id = s.id)
       -- asked about out of turn and answered already; OFFSET 0 keeps this a look-up per item
       AND NOT EXISTS (SELECT 1 FROM annotation_task t WHERE t.item_id = s.id OFFSET 0)
@@ -63,7 +66,8 @@ _SPREAD = """
 WITH head AS (
     SELECT min(rank) AS first, (max(rank) - min(rank))::float8 / greatest(count(*) - 1, 1) AS step
     FROM (SELECT rank FROM annotation_task
-          WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND rank >= %(top)s
+          WHERE project_id = %(project)s AND state = 'open' AND audience_id IS NULL AND split = 'pool'
+            AND rank >= %(top)s
           ORDER BY rank LIMIT 2000) nearest
 ), held AS (
     SELECT id, item_id, row_number() OVER (ORDER BY hashint8extended(item_id, %(seed)s)) AS place
@@ -138,6 +142,9 @@ def _take_slice(project: Project, newest: int) -> int | None:
         "slice": SLICE,
         "seed": project.seed,
         "wanted": project.wanted,
+        "overlap_draw": overlap_draw(project),
+        "overlap_share": project.overlap_share,
+        "overlap_wanted": project.overlap_wanted,
     }
     last, opened = one(_SLICE, values)
     Arrival.objects.filter(project=project).update(last_item=last or newest)

@@ -24,12 +24,14 @@ class TopChoice:
 
 _OPEN_HOLDOUT = """
 SELECT item_id FROM annotation_task
-WHERE project_id = %(project)s AND state = 'open' AND split = 'holdout' AND rank >= 0 ORDER BY rank LIMIT %(most)s
+WHERE project_id = %(project)s AND state = 'open' AND split = 'holdout' AND audience_id IS NULL AND rank >= 0
+ORDER BY rank LIMIT %(most)s
 """
 
 _OPEN_AMONG = """
 SELECT item_id FROM annotation_task
-WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND rank >= 0 AND item_id = ANY(%(items)s)
+WHERE project_id = %(project)s AND state = 'open' AND split = 'pool' AND audience_id IS NULL AND rank >= 0
+  AND item_id = ANY(%(items)s)
 """
 
 # only open tasks move: what is on somebody's page keeps the suggestion it was shown with
@@ -39,9 +41,10 @@ WITH top AS (
                          %(suggestions)s::text[]) AS top (item_id, rank, reason, score, suggestion)
 ), moving AS (
     SELECT t.id FROM annotation_task t JOIN top ON top.item_id = t.item_id
-    WHERE t.project_id = %(project)s AND t.state = 'open' AND t.rank >= 0
+    WHERE t.project_id = %(project)s AND t.state = 'open' AND t.audience_id IS NULL AND t.rank >= 0
     UNION
-    SELECT id FROM annotation_task WHERE project_id = %(project)s AND state = 'open' AND rank >= 0 AND rank < %(top)s
+    SELECT id FROM annotation_task
+    WHERE project_id = %(project)s AND state = 'open' AND audience_id IS NULL AND rank >= 0 AND rank < %(top)s
 ), placed AS (
     SELECT t.id, top.item_id IS NOT NULL AS chosen, top.reason, top.score, top.suggestion::jsonb AS suggestion,
            coalesce(top.rank, CASE WHEN t.split = 'holdout' AND %(missing)s = 0 THEN %(last)s + t.item_id
