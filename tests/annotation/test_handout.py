@@ -295,13 +295,14 @@ def test_nobody_answers_or_skips_with_a_token_that_is_not_theirs(project: Projec
 def test_claim_is_one_index_scan_from_the_head_of_the_queue(project: Project, bob: User) -> None:
     make.items(project, 500)
     services.take_in(project)
-    from apps.annotation.services.handout import _CLAIMS, _values
+    from apps.annotation.services.claim_sql import CLAIMS
+    from apps.annotation.services.handout import _values
 
     values = _values(project, bob, 2)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE annotation_task")
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN " + _CLAIMS[True, False], values)
+        cursor.execute("EXPLAIN " + CLAIMS[True, False], values)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Index Scan using task_queue on annotation_task" in plan
     assert "Anti Join" not in plan
