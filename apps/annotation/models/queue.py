@@ -145,7 +145,8 @@ class Lease(models.Model):
         Item, on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
     )
     again = models.BooleanField(default=False, db_default=False)  # this person had the item before, on another task
-    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # no index of its own: hand-out would fall for it and read all that a person ever had
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     token = models.UUIDField(default=uuid.uuid4, unique=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     claimed_at = models.DateTimeField(default=timezone.now)

@@ -16,7 +16,7 @@ AND CASE WHEN t.reason IN ('feedback', 'flip', 'suspect', 'chosen') THEN NOT EXI
         WHERE l.item_id = t.item_id AND l.annotator_id = %(user)s AND NOT l.again
           AND (l.task_id <> t.id OR l.state <> 'expired') OFFSET 0) END
 AND (t.others_until IS NULL OR t.others_until < now() OR NOT EXISTS (
-        SELECT 1 FROM annotation_annotation a WHERE a.item_id = t.item_id AND a.annotator_id = %(user)s OFFSET 0))
+        SELECT 1 FROM annotation_annotation a WHERE a.item_id = t.item_id AND a.annotator_id = %(user)s AND a.revision = 1 OFFSET 0))
 AND NOT EXISTS (SELECT 1 FROM content_item i WHERE i.id = t.item_id AND i.archived_at IS NOT NULL OFFSET 0)
 """
 
@@ -112,7 +112,7 @@ _GOLD = """, wish AS MATERIALIZED (
                       WHERE l.item_id = t.item_id AND l.annotator_id = %(user)s
                         AND (l.task_id <> t.id OR l.state <> 'expired') OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM annotation_annotation a
-                      WHERE a.item_id = t.item_id AND a.annotator_id = %(user)s OFFSET 0)
+                      WHERE a.item_id = t.item_id AND a.annotator_id = %(user)s AND a.revision = 1 OFFSET 0)
     ORDER BY hashint8extended(t.id, %(user)s) LIMIT (SELECT n FROM wish)
 )"""
 _GIVEN_GOLD = " UNION ALL SELECT id, suggestion FROM golden"
