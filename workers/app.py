@@ -53,6 +53,8 @@ app.conf.update(
         "recount": {"task": "trends.recount", "schedule": 6 * 3600.0},
         "look-for-alarms": {"task": "trends.look", "schedule": 120.0},
         "read-topics": {"task": "trends.read", "schedule": 600.0},
+        "settle-answers": {"task": "quality.settle", "schedule": 15.0},
+        "follow-suspects": {"task": "quality.follow_suspects", "schedule": 10.0},
         "watch-gold": {"task": "quality.watch", "schedule": 30.0},
         "draw-maps": {"task": "explore.draw_due", "schedule": 15.0},
         "index-vectors": {"task": "explore.index_vectors", "schedule": 60.0},
