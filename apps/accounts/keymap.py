@@ -21,8 +21,15 @@ class Action:
     place: str = ""  # the page it belongs to, empty for all; keys of two pages may be the same
 
 
-LABEL, TRIAGE, REVIEW = "label", "triage", "review"
-PLACES = {LABEL: _("Label"), TRIAGE: _("Triage"), REVIEW: _("Review")}
+LABEL, TRIAGE, REVIEW, SIMILAR, ITEMS, ADJUDICATE = "label", "triage", "review", "similar", "items", "adjudicate"
+PLACES = {
+    LABEL: _("Label"),
+    TRIAGE: _("Triage"),
+    REVIEW: _("Review"),
+    SIMILAR: _("Similar"),
+    ITEMS: _("Items"),
+    ADJUDICATE: _("Adjudicate"),
+}
 ACTIONS: tuple[Action, ...] = (
     Action("undo", "z", _("Undo your last answer")),
     Action("next", "j", _("Next")),
@@ -37,6 +44,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("comment", "c", _("Write a note"), LABEL),
     Action("edit", "e", _("Edit"), LABEL),
     Action("guidelines", "g", _("Show the guidelines"), LABEL),
+    Action("none", "-", _("None of these labels"), LABEL),
+    Action("undecided", "u", _("Cannot decide"), LABEL),
+    Action("thread", "t", _("Write in the thread"), LABEL),
+    Action("source", "o", _("Open the source of the text"), LABEL),
+    Action("finish", "q", _("End the session"), LABEL),
     Action("triage_accept", "1", _("Accept the ticket"), TRIAGE),
     Action("triage_duplicate", "2", _("Duplicate of another ticket"), TRIAGE),
     Action("triage_dismiss", "3", _("Dismiss the ticket"), TRIAGE),
@@ -50,6 +62,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("review_fix", "e", _("Put it right yourself"), REVIEW),
     Action("review_reject", "x", _("Send it back to its author"), REVIEW),
     Action("review_gold", "g", _("Make it gold"), REVIEW),
+    Action("similar_check", "x", _("Check or uncheck the text"), SIMILAR),
+    Action("similar_all", "a", _("Check all texts, or none"), SIMILAR),
+    Action("items_select", "x", _("Select the item"), ITEMS),
+    Action("items_all", "a", _("Select all items shown"), ITEMS),
+    Action("items_open", "o", _("Open the item"), ITEMS),
+    Action("adjudicate_edit", "e", _("Give an answer of your own"), ADJUDICATE),
+    Action("adjudicate_back", "b", _("Send it back with a comment"), ADJUDICATE),
+    Action("adjudicate_skip", "s", _("Leave it for later"), ADJUDICATE),
+    Action("adjudicate_guide", "g", _("What the labels mean"), ADJUDICATE),
 )
 STANDARD = {action.name: action.key for action in ACTIONS}
 LABEL_KEYS = frozenset(action.key for action in ACTIONS if action.place in {"", LABEL})
@@ -65,5 +86,5 @@ def keymap_of(user: User) -> dict[str, str]:
 
 
 def reserved_for(action: Action) -> frozenset[str]:
-    """Digits are labels' on the label page only."""
-    return RESERVED - DIGITS if action.place == TRIAGE else RESERVED
+    """Digits are labels on the label page, answers on the page of adjudication, and free elsewhere."""
+    return RESERVED if action.place in {"", LABEL, ADJUDICATE} else RESERVED - DIGITS

@@ -54,6 +54,7 @@ def page(
         "training": standing.training_left or 0,
         "lesson": _lesson(project, request, learned),
         "learned": learned,
+        "sent_back_n": queries.sent_back(project, request.user),
         "key": uuid4(),
         "error": error,
     }

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
-from apps.annotation.models import Annotation, Prediction, Resolution, Task
+from apps.annotation.models import Annotation, Comment, Prediction, Resolution, Task
 from apps.annotation.rows import first
 from apps.content.models import Item, Split
 from apps.projects.models import Project
@@ -98,7 +98,20 @@ def newest_answer(project: Project, user: User, *, item_id: int | None = None) -
 def my_history(project: Project, user: User, limit: int = 50) -> list[Annotation]:
     """This person's answers here that stand, newest first, one an item."""
     said = Annotation.objects.filter(project=project, annotator=user, retracted=False).exclude(_replaced())
-    return list(said.select_related("item", "label").order_by("-pk")[:limit])
+    return list(said.select_related("item", "label", "review__by").order_by("-pk")[:limit])
+
+
+def sent_back(project: Project, user: User) -> int:
+    """How many answers a reviewer wants this person to look at again."""
+    # reviews are kept by a later app and hang on the answer
+    mine = Annotation.objects.filter(project=project, review__project=project, review__annotator=user)
+    return mine.filter(review__verdict="rejected", review__answered_at=None).count()
+
+
+def comments_on(item: Item) -> list[Comment]:
+    """The thread in the item's margin, oldest first."""
+    said = Comment.objects.filter(item=item, deleted_at=None).select_related("by").prefetch_related("mentions")
+    return list(said.order_by("pk"))
 
 
 @dataclass(frozen=True)

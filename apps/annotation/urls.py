@@ -10,6 +10,7 @@ pages: list[URLPattern] = [
     path("label/undo/", views.label_undo, name="label_undo"),
     path("label/renew/", views.label_renew, name="label_renew"),
     path("label/history/", views.label_history, name="label_history"),
+    path("label/summary/", views.label_summary, name="label_summary"),
     path("export/", export_views.export, name="export"),
     path("export/download/", export_views.export_download, name="export_download"),
 ]

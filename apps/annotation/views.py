@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
-from apps.annotation import behaviour, cards, label_pages, queries, services
+from apps.annotation import behaviour, cards, label_pages, queries, services, sessions
 from apps.annotation.forms import AnswerForm, TokenForm, TokensForm, UndoForm, first_error
 from apps.annotation.models import Annotation, Lease
 from apps.annotation.services import golds
@@ -115,6 +115,21 @@ def label_history(request: UserRequest, slug: str) -> HttpResponse:
     answers = queries.my_history(project, request.user, HISTORY)
     entries = list(zip(cards.cards_of_answers(answers, project), answers, strict=True))
     return render(request, "annotation/_history.html", {"project": project, "entries": entries})
+
+
+@login_required
+@require_GET
+@never_cache
+def label_summary(request: UserRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug, need=Capability.ANNOTATE)
+    sitting = sessions.sitting(project, request.user)
+    context = {
+        "project": project,
+        "sitting": sitting,
+        "minutes": round(sitting.seconds / 60) if sitting else 0,
+        "ranking": sessions.ranking(project, request.user),
+    }
+    return render(request, "annotation/summary.html", context)
 
 
 def _just_answered(request: UserRequest, project: Project) -> Annotation | None:

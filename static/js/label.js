@@ -43,6 +43,8 @@
   const post = new Post({ page: root.dataset.page, csrf: root.querySelector("#answer [name=csrfmiddlewaretoken]") });
   const desk = new Desk({ urls: root.dataset, paper, kind, post, words, newest: root.dataset.newest, store: root.dataset.store, training: Number(root.dataset.training) });
   const history = new Marginalia.label.History({ desk, post, url: root.dataset.history });
+  const comments = new Marginalia.label.Comments({ paper, post, url: root.dataset.comments, words });
+  desk.lesson = new Marginalia.label.Lesson({ paper, words });
   Marginalia.label.desk = desk;
 
   // --- a draft of what is being made, kept while it is made ---
@@ -83,6 +85,15 @@
     paper.flagged.checked = !paper.flagged.checked;
     Marginalia.announce(paper.flagged.checked ? words.flagOn : words.flagOff);
   };
+  const source = () => document.querySelector("#about-slot a.source")?.click();
+  // what has not gone out yet belongs into the summary; a server that does not answer keeps nobody here
+  const finish = async () => {
+    desk.outbox.flush(true);
+    const until = performance.now() + 3000;
+    while (desk.outbox.mine().length && performance.now() < until) await new Promise((resume) => { setTimeout(resume, 50); });
+    location.assign(root.dataset.summary);
+  };
+  byId("do-finish").addEventListener("click", (event) => { event.preventDefault(); finish(); });
   const label = (action) => ({ action, label: words.keys[action] });
   kind.bindKeys(keys);
   // Enter right after a key that answered at once means that key, not the text that has just come up
@@ -94,6 +105,10 @@
   keys.register({ ...label("flag"), run: flag });
   keys.register({ ...label("comment"), run: openNote });
   if (!taken.has("n") && !labels.some((each) => each.key.toLowerCase() === "n")) keys.register({ action: "note", key: "n", hidden: true, label: words.keys.comment, run: openNote });
+  keys.register({ ...label("thread"), run: () => comments.write() });
+  keys.register({ ...label("source"), run: source });
+  keys.register({ ...label("finish"), run: () => { finish(); } });
+  Marginalia.label.undecided({ desk, paper, words });
   if (byId("guidelines")) keys.register({ ...label("guidelines"), run: toggleGuidelines });
   keys.register({ action: "present", key: "Escape", label: words.keys.present, hidden: true, run: () => desk.present() });
   for (const cap of document.querySelectorAll("kbd[data-key]")) {

@@ -16,6 +16,7 @@ Marginalia.label.Paper = class {
     this.flagged = document.getElementById("flagged");
     this.notice = document.getElementById("notice");
     this.main = document.getElementById("main");
+    this.whenShown = []; // called with each card that comes up
     this.since = performance.now();
     this.away = 0;
     document.addEventListener("visibilitychange", () => this.pause());
@@ -68,7 +69,7 @@ Marginalia.label.Paper = class {
     if (focus) this.focus();
     this.since = performance.now();
     this.away = 0;
-    this.shown?.(card);
+    for (const each of this.whenShown) each(card);
   }
 
   stateOf(card) {
