@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User
+from apps.annotation.models import Annotation
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
 from apps.feedback.models import IntakeKey, RegressionCase, SavedQueue, Ticket
@@ -16,6 +18,8 @@ from apps.learning.models import TrainingRun
 from apps.notices.models import Delivery, Notice, Webhook
 from apps.projects.models import Membership, Project, Role
 from apps.projects.services import invitations
+from apps.quality.models import Adjudication
+from apps.quality.models import Review, Suspect, SuspectRun
 from apps.registry.models import Deployment, ModelVersion
 from apps.serving.models import Served
 from apps.surveys import services as surveys
@@ -31,6 +35,9 @@ class Objects:
             "label": lambda user: {"pk": project.labels.all()[0].pk},
             "api_label": lambda user: {"pk": project.labels.all()[0].pk},
             "member": lambda user: {"pk": self.member.pk},
+            "sent_back_insist": lambda user: {"pk": self.review(user).pk},
+            "suspect": lambda user: {"pk": self.suspect.pk},
+            "api_suspect": lambda user: {"pk": self.suspect.pk},
             "gold_person": lambda user: {"pk": self.member.pk},
             "invitation_revoke": lambda user: {"pk": self.invitation[0].pk},
             "invitation_accept": lambda user: {"secret": self.invitation[1]},
@@ -48,6 +55,8 @@ class Objects:
             "flips": self._number,
             "api_promote": self._number,
             "api_rollback": self._number,
+            "adjudicate": lambda user: {"pk": self.adjudication.pk},
+            "api_adjudication": lambda user: {"pk": self.adjudication.pk},
             "alarm": lambda user: {"pk": self.alarm.pk},
             "alarm_rule": lambda user: {"pk": self.alarm.rule_id},
             "api_alarm": lambda user: {"pk": self.alarm.pk},
@@ -85,6 +94,10 @@ class Objects:
         return {"number": self.version.number, "pk": self.version.pk}
 
     @cached_property
+    def adjudication(self) -> Adjudication:
+        return Adjudication.objects.create(project=self.project, item=self.item, why=Adjudication.Why.ASKED)
+
+    @cached_property
     def member(self) -> Membership:
         user = User.objects.create_user("eve@example.org", "correct horse battery")
         return Membership.objects.create(project=self.project, user=user, role=Role.VIEWER)
@@ -118,6 +131,26 @@ class Objects:
     def delivery(self) -> Delivery:
         webhook = Webhook.objects.create(project=self.project, url="https://example.org/", events=["alarm.raised"])
         return Delivery.objects.create(webhook=webhook, event="test", about="a", key="a", payload={}, state="done")
+
+    @cached_property
+    def suspect(self) -> Suspect:
+        run = SuspectRun.objects.create(project=self.project, state="succeeded", finished_at=timezone.now())
+        label = self.project.labels.all()[0]
+        return Suspect.objects.create(run=run, item=self.item, label=label, suggested=label, score=0.1, rank=1)
+
+    def review(self, user: User | None) -> Review:
+        owner = user or User.objects.first()
+        assert owner
+        found = Review.objects.filter(annotator=owner, answered_at=None).first()
+        if found is None:
+            said = Annotation.objects.create(
+                project=self.project, item=self.item, annotator=owner, key=uuid4(), outcome="scratch",
+                revision=Annotation.objects.filter(item=self.item, annotator=owner).count() + 1,
+            )  # fmt: skip
+            found = Review.objects.create(
+                project=self.project, annotation=said, annotator=owner, by=owner, verdict="rejected", reason="Look again."
+            )
+        return found
 
     @cached_property
     def job(self) -> ImportJob:

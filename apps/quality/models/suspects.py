@@ -1,3 +1,6 @@
+from dataclasses import dataclass
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -6,6 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from apps.annotation.models import Task
 from apps.content.models import Item
 from apps.projects.models import Label, Project
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a doubted truth might be instead, in the shape of a truth."""
+
+    label: Label | None
+    value: dict[str, Any] | None
 
 
 class SuspectRun(models.Model):
@@ -64,3 +75,7 @@ class Suspect(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "item"], name="suspect_once_a_run")]
         indexes = [models.Index(fields=["run", "rank"], name="suspect_rank")]
+
+    @property
+    def instead(self) -> Suggestion:
+        return Suggestion(self.suggested if self.suggested_value is None else None, self.suggested_value)
