@@ -21,7 +21,13 @@ class Projection(models.Model):
     encoder_digest = models.CharField(max_length=64)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     file = models.CharField(max_length=300, blank=True)
-    n = models.PositiveIntegerField(default=0)
+    n = models.PositiveIntegerField(default=0)  # points
+    total = models.PositiveIntegerField(default=0)  # texts that had a vector; more than n where a random part is drawn
+    quality = models.JSONField(default=dict)  # workers.learning.projection.Quality
+    regions = models.JSONField(default=list)  # [{"outline": [[x, y] …], "typical": item, "n": points inside} …]
+    seconds = models.FloatField(null=True)
+    progress = models.FloatField(default=0)  # 0..1
+    attempt = models.PositiveSmallIntegerField(default=0)  # the fence
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     heartbeat_at = models.DateTimeField(null=True)
