@@ -48,6 +48,7 @@ Marginalia.label.kinds.spans = class {
     document.getElementById("span-guesses").addEventListener("click", (event) => this.act(event.target.closest("[data-act]")?.dataset.act));
     document.getElementById("span-nothing").addEventListener("click", () => this.sayNothing(!this.nothing));
     new ResizeObserver(() => { if (this.layer && this.stage.clientWidth !== this.width) { this.layer.moved(); this.draw(); } }).observe(document.getElementById("text-slot"));
+    document.addEventListener("scroll", () => this.layer?.scrolled(), { capture: true, passive: true });
     document.fonts?.ready.then(() => { if (this.layer) { this.layer.moved(); this.draw(); } });
   }
 
@@ -308,13 +309,14 @@ Marginalia.label.kinds.spans = class {
     const caret = marks.placed && (document.activeElement === this.reading || marks.selecting || marks.selected) ? marks.focus : null;
     const name = (id) => this.name(id);
     const colour = (id) => this.colour(id);
-    this.width = this.stage.clientWidth;
     this.paint.paint(marks.spans, colour, marks.selected, selection);
-    this.layer.draw({ spans: marks.spans, selected: marks.selected, caret, name, colour });
-    if (reveal && caret !== null) this.layer.reveal();
     this.list.draw(marks.spans, marks.selected, this.text);
     this.drawBar(selection);
     this.drawPalette();
+    this.layer.draw({ spans: marks.spans, selected: marks.selected, caret, name, colour });
+    this.width = this.layer.stage.clientWidth;
+    if (reveal && caret !== null) this.layer.reveal();
+    this.list.reveal();
   }
 
   drawBar(selection) {

@@ -10,7 +10,7 @@ Marginalia.label.SpanLayer = class {
 
   constructor({ stage, reading, paint, text }) {
     Object.assign(this, { stage, reading, paint, text });
-    this.boxes = new Map(); // span -> where it begins and how wide its first line is
+    this.boxes = new Map(); // start and end -> the box of the first line
     this.tags = new Map(); // span -> its text element
     this.widths = new Map();
     this.svg = this.element("svg", { class: "spans-layer", "aria-hidden": "true", focusable: "false" });
@@ -97,26 +97,46 @@ Marginalia.label.SpanLayer = class {
     if (caret === null) return;
     const { left, top, height } = this.box(caret);
     for (const [key, value] of [["x", left - 1], ["y", top], ["height", height]]) this.caret.setAttribute(key, value);
-    this.caret.classList.remove("blink");
-    this.caret.getBBox(); // the caret stands still while it moves, and blinks when it rests
-    this.caret.classList.add("blink");
+    // it stands still while it moves and blinks when it rests: another animation of the same kind starts anew
+    this.beat = !this.beat;
+    this.caret.classList.toggle("blink", this.beat);
+    this.caret.classList.toggle("blink-again", !this.beat);
   }
 
+  // names in small over what is in sight, as much of each as there is room for
   drawTags(spans, name, colour) {
-    const here = new Set(spans);
-    for (const [span, tag] of this.tags) if (!here.has(span)) { tag.remove(); this.tags.delete(span); this.boxes.delete(span); }
-    for (const span of spans) if (!this.boxes.has(span)) this.boxes.set(span, this.rects(span.start, span.end)[0] || null);
-    const shown = spans.filter((span) => this.boxes.get(span)).sort((a, b) => this.boxes.get(a).top - this.boxes.get(b).top || this.boxes.get(a).left - this.boxes.get(b).left || b.end - a.end);
+    this.again = () => this.drawTags(spans, name, colour);
+    const [top, bottom] = this.inSight();
+    const shown = spans.map((span) => ({ span, box: this.place(span) })).filter(({ box }) => box && box.top > top && box.top < bottom)
+      .sort((a, b) => a.box.top - b.box.top || a.box.left - b.box.left || b.span.end - a.span.end);
+    const here = new Set(shown.map(({ span }) => span));
+    const width = this.stage.clientWidth; // once: a look at the layout between two tags would lay out anew for each
+    for (const [span, tag] of this.tags) if (!here.has(span)) { tag.remove(); this.tags.delete(span); }
     let [line, right] = [null, 0];
-    for (const [place, span] of shown.entries()) {
-      const box = this.boxes.get(span);
+    for (const [place, { span, box }] of shown.entries()) {
       if (line === null || Math.abs(box.top - line) > box.height / 2) [line, right] = [box.top, -Infinity];
       const x = Math.max(box.left, right);
-      const follower = shown.slice(place + 1, place + 8).map((other) => this.boxes.get(other)).find((other) => other.left > x + 1 && Math.abs(other.top - line) <= box.height / 2);
-      const words = this.fit(`${name(span.label)}${span.guess ? " ?" : ""}`, (follower ? follower.left : this.stage.clientWidth + 40) - x - 4);
-      this.tag(span, words, x, box.top + 1, colour);
+      const follower = shown.slice(place + 1, place + 8).find(({ box: other }) => other.left > x + 1 && Math.abs(other.top - line) <= box.height / 2);
+      const words = this.fit(`${name(span.label)}${span.guess ? " ?" : ""}`, (follower ? follower.box.left : width + 40) - x - 4);
+      this.tag(span, words, x, box.top - 2, colour);
       if (words) right = x + this.width(words) + 5;
     }
+  }
+
+  // where a span's first line is; the same for any span of the same ends
+  place({ start, end }) {
+    const ends = `${start} ${end}`;
+    if (!this.boxes.has(ends)) this.boxes.set(ends, this.rects(start, end)[0] || null);
+    return this.boxes.get(ends);
+  }
+
+  inSight() {
+    const [stage, slot] = [this.stage.getBoundingClientRect(), this.stage.parentNode.getBoundingClientRect()];
+    return [Math.max(slot.top, 0) - stage.top - 200, Math.min(slot.bottom, innerHeight) - stage.top + 200];
+  }
+
+  scrolled() {
+    this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.again?.(); });
   }
 
   tag(span, words, x, y, colour) {

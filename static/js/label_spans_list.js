@@ -80,12 +80,14 @@ Marginalia.label.SpanList = class {
     current?.setAttribute("aria-current", "true");
     const stop = current || this.list.querySelector("button");
     if (stop) stop.tabIndex = 0;
-    if (current) this.reveal(current);
+    this.stale = Boolean(current);
   }
 
-  // the list scrolls, the page stays where it is
-  reveal(button) {
-    const [row, box] = [button.parentNode.getBoundingClientRect(), this.list.getBoundingClientRect()];
+  // the list scrolls, the page stays where it is. After everything is written: it looks at the layout
+  reveal() {
+    if (!this.stale || !this.current) return;
+    this.stale = false;
+    const [row, box] = [this.current.parentNode.getBoundingClientRect(), this.list.getBoundingClientRect()];
     if (row.top < box.top) this.list.scrollTop -= box.top - row.top;
     else if (row.bottom > box.bottom) this.list.scrollTop += row.bottom - box.bottom;
   }

@@ -102,10 +102,17 @@ Marginalia.label.SpanSegments = class {
     return before.toString().length;
   }
 
+  // the browser's own selection shows ours here: splitting the text at every step would be slow
   paint(spans, colour, selected, selection) {
     const depths = Marginalia.label.SpanPaint.depths(spans);
-    const chosen = [selected && { ...selected, class: "seg span-selected" }, selection && { ...selection, class: "seg span-selection" }].filter(Boolean);
-    const covers = [...spans.map((span) => ({ start: span.start, end: span.end, class: `seg ${span.guess ? "guess" : "span"} label-${colour(span.label)} depth-${depths.get(span)}` })), ...chosen];
+    const covers = spans.map((span) => ({ start: span.start, end: span.end, class: `seg ${span.guess ? "guess" : "span"} label-${colour(span.label)} depth-${depths.get(span)}` }));
+    const told = JSON.stringify(covers);
+    if (told !== this.told) this.split(covers);
+    this.told = told;
+    if (selection) getSelection().setBaseAndExtent(...this.point(selection.start), ...this.point(selection.end));
+  }
+
+  split(covers) {
     const cuts = [...new Set([0, this.text.length, ...covers.flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
     const open = new Map();
     for (const cover of covers) open.set(cover.start, [...(open.get(cover.start) || []), cover]);
