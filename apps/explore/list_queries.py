@@ -1,60 +1,163 @@
-"""Items with what is known about them, filtered."""
+"""Items with what is known about them: filtered, in an order, a page at a time. Nothing here counts a million rows."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import OperationalError, connection, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from psycopg.errors import QueryCanceled
 
-from apps.annotation.models import Prediction, Task
+from apps.annotation.models import Annotation, Prediction
+from apps.annotation.queries import COUNT_TO, Amount
+from apps.common.errors import DomainError, InvalidInput
 from apps.content.models import Item, Split
+from apps.explore.list_sql import ORDERS, Filters, Order, Statement, statement
 from apps.projects.models import Project
+
+PATIENCE_MS = 8_000  # for a page; who combines filters that have nothing in common hears so instead of waiting on
+COUNT_PATIENCE_MS = 400
 
 
 @dataclass(frozen=True)
-class Filters:
-    q: str = ""
-    labelled: bool | None = None
-    label: int | None = None  # id of the current truth
-    split: str = ""
-    reason: str = ""
-    version: int | None = None  # its number
-    predicted: int | None = None  # what that version says
-    against: int | None = None  # number of a version that says something else
+class Listing:
+    by: Filters = field(default_factory=Filters)
+    sort: str = "newest"
+
+    @property
+    def order(self) -> Order:
+        return ORDERS[self.sort]
 
 
-def items(project: Project, by: Filters) -> QuerySet[Item]:
-    found = Item.objects.filter(project=project).select_related("resolution__label")
-    if by.q:
-        found = found.filter(text__icontains=by.q)
-    if by.split:
-        found = found.filter(split=by.split)
-    if by.reason:
-        found = found.filter(Exists(Task.objects.filter(item=OuterRef("pk"), reason=by.reason)))
-    if by.labelled is not None:
-        found = found.filter(resolution__isnull=not by.labelled)
-    if by.label is not None:
-        found = found.filter(resolution__label=by.label)
-    return _as_predicted(project, found, by)
+@dataclass(frozen=True)
+class ItemPage:
+    rows: list[Item]
+    next: str  # what to hand in as `after` for the following page; empty on the last
 
 
-def _as_predicted(project: Project, found: QuerySet[Item], by: Filters) -> QuerySet[Item]:
-    """A hold-out item is labelled blind: until it has its truth, no filter may tell what a model thinks of it."""
-    if by.version is None or (by.predicted is None and by.against is None):
-        return found
-    said = Prediction.objects.filter(version__project=project)
-    now = said.filter(item=OuterRef("pk"), version__number=by.version)
-    if by.predicted is not None:
-        now = now.filter(label=by.predicted)
-    if by.against is not None:
-        before = said.filter(item=OuterRef("item"), version__number=by.against).exclude(label=OuterRef("label"))
-        now = now.filter(Exists(before))
-    return found.filter(Q(split=Split.POOL) | Q(resolution__isnull=False), Exists(now))
+def page(project: Project, listing: Listing, after: str = "", *, limit: int = 50) -> ItemPage:
+    """Keyset in every order. Items come with their truth."""
+    order = listing.order
+    made = statement(project, listing.by, order)
+    if after:
+        _go_on(made, order, after)
+    sql = made.sql(f"i.id, {order.column or 'NULL'}") + f" ORDER BY {order.sql} LIMIT %(limit)s"
+    with _patience(PATIENCE_MS), connection.cursor() as cursor:
+        cursor.execute(sql, made.values | {"limit": limit + 1})
+        found = cursor.fetchall()
+    more, found = len(found) > limit, found[:limit]
+    items = Item.objects.select_related("resolution__label").in_bulk([pk for pk, _value in found])
+    rows = [items[pk] for pk, _value in found if pk in items]
+    return ItemPage(rows, _mark(*found[-1]) if more else "")
+
+
+def matching(project: Project, by: Filters, most: int) -> list[int]:
+    """Ids of the items that match, the newest first, and not more than `most`."""
+    made = statement(project, by, ORDERS["newest"])
+    with _patience(PATIENCE_MS), connection.cursor() as cursor:
+        cursor.execute(made.sql("i.id") + " ORDER BY i.id DESC LIMIT %(limit)s", made.values | {"limit": most})
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def amount(project: Project, listing: Listing) -> Amount:
+    """Exact up to COUNT_TO where that is quick, else the planner's estimate."""
+    made = statement(project, listing.by, listing.order)
+    try:
+        with _patience(COUNT_PATIENCE_MS), connection.cursor() as cursor:
+            counted = f"SELECT count(*) FROM ({made.sql('1')} LIMIT %(limit)s) found"  # noqa: S608
+            cursor.execute(counted, made.values | {"limit": COUNT_TO + 1})
+            exact = int(cursor.fetchone()[0])
+    except DomainError:
+        exact = None
+    if exact is not None and exact <= COUNT_TO:
+        return Amount(exact)
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (FORMAT JSON) " + made.sql("i.id"), made.values)
+        (plan,) = cursor.fetchone()
+    return Amount(max(int(plan[0]["Plan"]["Plan Rows"]), 0 if exact is None else COUNT_TO), about=True)
+
+
+@contextmanager
+def _patience(milliseconds: int) -> Iterator[None]:
+    """Compiling a plan takes longer than a page may; and no question may keep the database busy for ever."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL jit = off; SET LOCAL statement_timeout = {milliseconds:d}")
+            yield
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise DomainError(
+            _("These filters together take too long. Take one away, or choose a narrower one.")
+        ) from error
+
+
+def _go_on(made: Statement, order: Order, after: str) -> None:
+    value, pk = _place(after)
+    way = "<" if order.down else ">"
+    if bool(order.column) != (value is not None):
+        raise _foreign_mark()
+    if order.column:
+        made.only(f"({order.column}, {order.key}) {way} (%(after_value)s, %(after)s)", after_value=value, after=pk)
+    else:
+        made.only(f"{order.key} {way} %(after)s", after=pk)
+
+
+def _mark(pk: int, value: float | None) -> str:
+    return urlsafe_b64encode(json.dumps([pk] if value is None else [pk, value]).encode()).decode().rstrip("=")
+
+
+def _place(mark: str) -> tuple[float | None, int]:
+    try:
+        pk, *value = json.loads(urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
+    except (ValueError, TypeError) as error:
+        raise _foreign_mark() from error
+    known = (
+        isinstance(pk, int) and 0 <= pk < 2**63 and len(value) < 2 and all(type(each) in {int, float} for each in value)
+    )
+    if not known:
+        raise _foreign_mark()
+    return (float(value[0]) if value else None), pk
+
+
+def _foreign_mark() -> InvalidInput:
+    return InvalidInput(_("This page mark is not one of ours. Start from the first page."), field="after")
+
+
+# --- what stands beside the items of a page -----------------------------------------------------------
+
+
+def open_to_see(shown: Sequence[Item]) -> list[int]:
+    """Items of which may be told what models think: hold-out items only once they have their truth."""
+    return [item.pk for item in shown if item.split == Split.POOL or hasattr(item, "resolution")]
 
 
 def predictions_of(project: Project, shown: Sequence[Item], version: int | None) -> Mapping[int, Prediction]:
     """What this version says about the items shown; unlabelled hold-out items left out."""
     if version is None:
         return {}
-    open_to_see = [item.pk for item in shown if item.split == Split.POOL or hasattr(item, "resolution")]
-    said = Prediction.objects.filter(version__project=project, version__number=version, item__in=open_to_see)
-    return {prediction.item_id: prediction for prediction in said.select_related("label")}
+    said = Prediction.objects.filter(version__project=project, version=version, item__in=open_to_see(shown))
+    return {one.item_id: one for one in said.select_related("label").defer("probabilities")}
+
+
+def marks_of(shown: Sequence[Item]) -> Mapping[int, dict[str, Any]]:
+    """Flags and refusals to decide that stand, by item."""
+    of_these = Annotation.objects.filter(Q(flagged=True) | ~Q(undecided=""), item__in=[item.pk for item in shown])
+    found: dict[int, dict[str, Any]] = {}
+    newest = {
+        (said["item"], said["annotator"]): said["revision"]
+        for said in Annotation.objects.filter(item__in=of_these.values("item"))
+        .order_by("revision")
+        .values("item", "annotator", "revision")
+    }
+    for said in of_these.filter(retracted=False):
+        if newest[said.item_id, said.annotator_id] == said.revision:
+            mark = found.setdefault(said.item_id, {})
+            mark["flagged"] = mark.get("flagged", False) or said.flagged
+            mark["undecided"] = mark.get("undecided") or said.undecided
+    return found

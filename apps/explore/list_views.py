@@ -1,22 +1,27 @@
-"""The items of a project as a list with filters, and one item with all that was said about it in the margin."""
+"""The items of a project as a list: filters in the address, an order, keyset pages, kept views."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
-from apps.annotation import queries
-from apps.common.pagination import Page, page_after
-from apps.content.models import Item
-from apps.explore import list_queries
+from apps.annotation.models import Change
+from apps.common.errors import InvalidInput
+from apps.content import search
+from apps.explore import list_queries, saved_queries
 from apps.explore.list_forms import ItemFilter
+from apps.explore.list_queries import ItemPage
 from apps.projects.access import Capability, capabilities, project_for
+from apps.projects.models import Project
 
 ROWS = 50
+COUNT_WAITING_TO = 10_000
 
 
 @login_required
@@ -24,41 +29,78 @@ ROWS = 50
 @vary_on_headers("HX-Request")
 def items(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.VIEW)
-    form = ItemFilter(project, request.GET)
+    can = capabilities(request.user, project)
+    form = ItemFilter(project, can, request.GET)
     valid = form.is_valid()
-    page: Page[Item] = Page([], "")
-    chosen, version = {}, None
+    page = ItemPage([], "")
     if valid:
-        chosen, version = form.chosen, form.filters.version
-        found = list_queries.items(project, form.filters)
-        page = page_after(found, request.GET.get("after", "")[:60], limit=ROWS, newest_first=True)
-    said = list_queries.predictions_of(project, page.rows, version)
-    context = {
+        page = list_queries.page(project, form.listing, request.GET.get("after", "")[:80], limit=ROWS)
+    context: dict[str, Any] = {
         "project": project,
         "form": form,
-        "rows": [(item, getattr(item, "resolution", None), said.get(item.pk)) for item in page.rows],
-        "filtered": bool(chosen) or not valid,
-        "next": urlencode(chosen | {"after": page.next}) if page.next else "",
-        "has_items": bool(page.rows) or project.items.exists(),
+        "rows": rows_of(project, page, form) if valid else [],
+        "may_act": Capability.REVIEW in can,
+        "may_see_gold": Capability.REVIEW in can,
+        "query": form.query,
+        "after": page.next,
+        "next": urlencode(form.chosen | {"after": page.next}) if page.next else "",
     }
-    template = "explore/_items.html" if request.htmx and valid else "explore/items.html"
-    return render(request, template, context, status=200 if valid else 422)
+    if request.htmx and valid:
+        return render(request, "explore/_items.html", context)
+    context |= _around(request, project, form, page)
+    return render(request, "explore/items.html", context, status=200 if valid else 422)
+
+
+def rows_of(project: Project, page: ItemPage, form: ItemFilter) -> list[dict[str, Any]]:
+    said = list_queries.predictions_of(project, page.rows, form.shown_version)
+    marks = list_queries.marks_of(page.rows)
+    return [
+        {
+            "item": item,
+            "truth": getattr(item, "resolution", None),
+            "said": said.get(item.pk),
+            "marks": marks.get(item.pk, {}),
+        }
+        for item in page.rows
+    ]
+
+
+def _around(request: UserRequest, project: Project, form: ItemFilter, page: ItemPage) -> dict[str, Any]:
+    valid = not form.errors
+    searched = valid and bool(form.filters.q or form.filters.meta)
+    done = request.GET.get("done", "")
+    return {
+        "filtered": bool(form.chosen),
+        "has_items": bool(page.rows) or project.items.exists(),
+        "waiting": search.waiting(project, COUNT_WAITING_TO) if searched else 0,
+        "counted": len(page.rows) if valid and not page.next and not request.GET.get("after") else None,
+        "views": saved_queries.views(project, request.user),
+        "keywords": _keywords(),
+        "done": Change.objects.filter(project=project, by=request.user, pk=done).first() if _is_id(done) else None,
+    }
+
+
+def _keywords() -> dict[str, str]:
+    return {
+        "next": _("Next item"),
+        "previous": _("Previous item"),
+        "open": _("Open the item"),
+        "select": _("Select the item"),
+        "all": _("Select all items shown"),
+    }
+
+
+def _is_id(given: str) -> bool:
+    return given.isdecimal() and len(given) < 19
 
 
 @login_required
 @require_GET
-def item(request: UserRequest, slug: str, pk: int) -> HttpResponse:
+def item_amount(request: UserRequest, slug: str) -> HttpResponse:
+    """How many match; asked for after the page has come, so that no list waits for it."""
     project = project_for(request.user, slug, need=Capability.VIEW)
-    shown = get_object_or_404(Item, project=project, pk=pk)
-    history = queries.item_history(shown)
-    can = capabilities(request.user, project)
-    mine = any(said.annotator_id == request.user.pk and said.task_id for said in history.annotations)
-    context = {
-        "project": project,
-        "item": shown,
-        "history": history,
-        "asked": [(task, queries.why(task)) for task in history.tasks],
-        "may_change": mine and Capability.ANNOTATE in can,
-        "tickets": shown.tickets.order_by("-number") if Capability.TRIAGE in can else (),
-    }
-    return render(request, "explore/item.html", context)
+    form = ItemFilter(project, capabilities(request.user, project), request.GET)
+    if not form.is_valid():
+        raise InvalidInput("; ".join(error for errors in form.errors.values() for error in errors))
+    amount = list_queries.amount(project, form.listing)
+    return render(request, "explore/_amount.html", {"amount": amount})

@@ -11,6 +11,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.annotation import services
 from apps.annotation.models import Prediction
+from apps.content import search
 from apps.content.models import Item
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
@@ -37,6 +38,7 @@ def queue(project: Project, bob: User) -> list[Item]:
     project.holdout_share = 0
     project.save()
     services.take_in(project)
+    search.index(project)
     return items
 
 
@@ -164,7 +166,7 @@ def test_the_margin_tells_the_whole_history(
     services.undo(project, bob)
     make.answer_next(project, bob, labels[1].pk)
     page = client_of(bob).get(reverse("item", args=["bank", said.item_id])).content.decode()
-    for words in ("Took the answer back", "card arrival", "exchange rate", "revision 3", "Drawn at random", "1 of 1"):
+    for words in ("took the answer back", "card arrival", "exchange rate", "revision 3", "Drawn at random", "1 of 1"):
         assert words in page, words
     assert "Change my answer" in page
 

@@ -13,6 +13,7 @@ from apps.accounts.models import User
 from apps.annotation.models import Change, Resolution
 from apps.annotation.rows import Row, rows
 from apps.annotation.services.former_labels import bring_back_gold, bring_back_labels
+from apps.annotation.services.unsending import put_back
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Project
@@ -208,4 +209,4 @@ def _restore(change: Change) -> int:
     rows(_CALL_OFF, {"tasks": change.what.get("opened", [])})
     rows(_RETRACT, {"annotations": change.what.get("annotations", [])})
     rows(_REOPEN, {"tasks": change.what.get("tasks", []), "at": change.created_at})
-    return n
+    return n + put_back(change)
