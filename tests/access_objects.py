@@ -18,8 +18,7 @@ from apps.learning.models import TrainingRun
 from apps.notices.models import Delivery, Notice, Webhook
 from apps.projects.models import Membership, Project, Role
 from apps.projects.services import invitations
-from apps.quality.models import Adjudication
-from apps.quality.models import Review, Suspect, SuspectRun
+from apps.quality.models import Adjudication, Review, Suspect, SuspectRun
 from apps.registry.models import Deployment, ModelVersion
 from apps.serving.models import Served
 from apps.surveys import services as surveys

@@ -99,13 +99,16 @@ def opinions_on(item: int, task: int) -> list[Opinion]:
     return [Opinion(person, label, json.loads(value) if value else None) for person, label, value in found]
 
 
-# What a reviewer decided or a gold item says stands, whatever annotators answer later. A truth from before this task
-# stands until the task has its own: people who are asked anew do not take it away by beginning to answer.
+# What a reviewer decided or a gold item says stands, whatever annotators answer later, and nobody else is asked. A
+# truth from before this task stands until the task has its own: people who are asked anew do not take it away by
+# beginning to answer.
 SETTLE = """
 moved AS (
     UPDATE annotation_task
     SET taken = %(taken)s, wanted = %(wanted)s,
         state = CASE WHEN %(done)s THEN 'done' WHEN state = 'closed' THEN 'closed'
+                     WHEN state = 'done' AND EXISTS (SELECT 1 FROM annotation_resolution
+                          WHERE item_id = %(item)s AND how IN ('adjudicated', 'gold')) THEN 'done'
                      WHEN %(taken)s >= %(wanted)s THEN 'full' ELSE 'open' END,
         closed_at = CASE WHEN %(done)s THEN now() WHEN state = 'closed' THEN closed_at END
     WHERE id = %(task)s
