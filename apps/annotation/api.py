@@ -16,7 +16,7 @@ from apps.annotation.models import Annotation, Lease, Prediction, Resolution, Ta
 from apps.annotation.services import Answer, Conflict
 from apps.common.pagination import PageQuery, page_after, page_body
 from apps.content.models import Item, Split
-from apps.projects.access import Capability, project_for
+from apps.projects.access import Capability, capabilities, project_for
 from apps.projects.models import Project
 
 ANNOTATE = {"POST": "annotate"}
@@ -285,6 +285,8 @@ class Tasks(APIView):
         project = _project(request, slug, Capability.VIEW)
         given = _given(TaskQuery, request.query_params)
         found = _of_item(project.tasks.all(), given)
+        if Capability.REVIEW not in capabilities(cast(User, request.user), project):
+            found = found.exclude(reason=Task.Reason.GOLD)  # whom it measures should not know
         if "state" in given:
             found = found.filter(state=given.pop("state"))
         return Response(page_body(page_after(found, **given), lambda task: TaskOut(task).data))

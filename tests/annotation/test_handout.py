@@ -41,7 +41,7 @@ def violations() -> dict[str, int]:
     checks = {
         "overbooked": "SELECT count(*) FROM annotation_task WHERE taken > wanted",
         "places do not add up": """
-            SELECT count(*) FROM annotation_task t WHERE taken <> (
+            SELECT count(*) FROM annotation_task t WHERE reason <> 'gold' AND taken <> (
                 SELECT count(*) FROM annotation_lease l WHERE l.task_id = t.id AND (l.state = 'active' OR EXISTS (
                     SELECT 1 FROM (SELECT DISTINCT ON (annotator_id) annotator_id, retracted, late
                                    FROM annotation_annotation a WHERE a.task_id = t.id
@@ -52,6 +52,9 @@ def violations() -> dict[str, int]:
             WHERE (state = 'open' AND taken >= wanted) OR (state IN ('full', 'done') AND taken <> wanted)""",
         "twice to one person": """
             SELECT count(*) FROM (SELECT 1 FROM annotation_lease GROUP BY task_id, annotator_id HAVING count(*) > 1) d""",
+        "the same item twice to one person": """
+            SELECT count(*) FROM (SELECT 1 FROM annotation_lease GROUP BY item_id, annotator_id
+                                  HAVING count(*) FILTER (WHERE NOT again) > 1) d""",
         "done without truth": """
             SELECT count(*) FROM annotation_task t WHERE state = 'done' AND wanted = 1
             AND NOT EXISTS (SELECT 1 FROM annotation_resolution r WHERE r.item_id = t.item_id)""",
@@ -65,7 +68,11 @@ def violations() -> dict[str, int]:
 
 
 NONE = dict.fromkeys(
-    ["overbooked", "places do not add up", "state does not follow", "twice to one person", "done without truth"], 0
+    [
+        *("overbooked", "places do not add up", "state does not follow", "twice to one person"),
+        *("the same item twice to one person", "done without truth"),
+    ],
+    0,
 )
 
 

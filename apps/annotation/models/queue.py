@@ -104,7 +104,7 @@ class Task(models.Model):
             models.Index(
                 fields=["audience", "rank"], condition=Q(state="open", audience__isnull=False), name="task_queue_named"
             ),
-            models.Index(fields=["project"], condition=Q(state="gold"), name="task_gold"),
+            models.Index(fields=["project", "id"], condition=Q(state="gold"), name="task_gold"),
             models.Index(fields=["project", "reason", "item"], condition=~Q(reason="random"), name="task_reason"),
             models.Index(
                 fields=["project", "rank"], condition=Q(state="open", split="holdout"), name="task_holdout_open"

@@ -9,13 +9,15 @@ No suggestion is shown with them. The model's answer is what is in doubt: shown 
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.annotation.models import Lease, Task
+from apps.annotation.models import Audience, Lease, Task
 from apps.annotation.rows import one, rows
 from apps.content.models import Item, Split
+from apps.projects.access import CAN, Capability
 from apps.projects.models import Project
 
 # microseconds since 1970 stay below 2^53 for centuries: the bands never meet, and all lie below zero
@@ -26,15 +28,36 @@ _BAND = {
     Task.Reason.CHOSEN: -(1 << 52),
 }
 
+KEPT_FOR_OTHERS = timedelta(days=1)  # where somebody has answered already, others go first so long
+LATELY = timedelta(days=7)  # who answered anything since then is one of those others
+
 # one live task for an item: where there is one it moves to the front, whoever holds it keeps it
 _ASK = """
-INSERT INTO annotation_task AS t (project_id, item_id, split, reason, rank, wanted, taken, state, created_at)
-VALUES (%(project)s, %(item)s, %(split)s, %(reason)s, %(rank)s, %(wanted)s, 0, 'open', clock_timestamp())
+INSERT INTO annotation_task AS t (project_id, item_id, split, reason, rank, wanted, taken, state, audience_id,
+                                  others_until, created_at)
+VALUES (%(project)s, %(item)s, %(split)s, %(reason)s, %(rank)s, coalesce(%(people)s, %(wanted)s), 0, 'open',
+        %(audience)s::bigint, CASE WHEN EXISTS (
+            SELECT 1 FROM annotation_annotation WHERE item_id = %(item)s
+        ) AND EXISTS (
+            SELECT 1 FROM projects_membership m JOIN accounts_user u ON u.id = m.user_id
+            WHERE m.project_id = %(project)s AND m.paused_at IS NULL AND u.is_active AND m.role = ANY(%(roles)s)
+              AND NOT EXISTS (SELECT 1 FROM annotation_annotation a
+                              WHERE a.item_id = %(item)s AND a.annotator_id = m.user_id)
+              AND (SELECT a.created_at FROM annotation_annotation a
+                   WHERE a.annotator_id = m.user_id ORDER BY a.id DESC LIMIT 1) > now() - %(lately)s::interval
+              AND (%(audience)s::bigint IS NULL OR EXISTS (
+                  SELECT 1 FROM annotation_audience_people p
+                  WHERE p.audience_id = %(audience)s AND p.user_id = m.user_id))
+        ) THEN clock_timestamp() + %(kept)s::interval END, clock_timestamp())
 ON CONFLICT (item_id) WHERE state IN ('open', 'full') DO UPDATE
 SET reason = CASE WHEN t.rank < excluded.rank THEN t.reason ELSE excluded.reason END,
     rank = least(t.rank, excluded.rank),
     score = CASE WHEN t.rank < 0 THEN t.score END,
-    suggestion = NULL
+    suggestion = NULL,
+    wanted = greatest(t.wanted, %(people)s),
+    state = CASE WHEN t.taken < greatest(t.wanted, %(people)s) THEN 'open' ELSE t.state END,
+    audience_id = coalesce(excluded.audience_id, t.audience_id),
+    others_until = excluded.others_until
 RETURNING id, (xmax = 0) AS made
 """
 
@@ -54,7 +77,14 @@ class Asked:
 
 
 @transaction.atomic
-def ask_out_of_turn(project: Project, item: Item, *, reason: Task.Reason) -> Asked:
+def ask_out_of_turn(
+    project: Project,
+    item: Item,
+    *,
+    reason: Task.Reason,
+    people: int | None = None,
+    audience: Audience | None = None,
+) -> Asked:
     held_out = item.split == Split.HOLDOUT
     values = {
         "project": project.pk,
@@ -63,18 +93,34 @@ def ask_out_of_turn(project: Project, item: Item, *, reason: Task.Reason) -> Ask
         "reason": str(Task.Reason.HOLDOUT if held_out else reason),
         "rank": _BAND[reason] + time.time_ns() // 1000,
         "wanted": project.wanted,
+        "people": people,
+        "audience": audience.pk if audience else None,
+        "roles": [str(role) for role, may in CAN.items() if Capability.ANNOTATE in may],
+        "lately": LATELY,
+        "kept": KEPT_FOR_OTHERS,
     }
     pk, made = one(_ASK, values)
     return Asked(Task.objects.get(pk=pk), bool(made))
 
 
-def ask(project: Project, item: Item, *, reason: Task.Reason, by: User | None = None) -> Task:
+def ask(
+    project: Project,
+    item: Item,
+    *,
+    reason: Task.Reason,
+    by: User | None = None,
+    people: int | None = None,
+    audience: Audience | None = None,
+) -> Task:
     """A live task at the very front, also for an item that has its truth: people are asked anew, without seeing it.
+
+    `people` (None: as many as the project wants) and `audience` (None: everybody) say who. People who have not
+    answered the item yet get it first, for a day, where there are such who answered anything lately.
 
     Hold-out items keep their reason and are labelled blind as ever; nothing of them enters training. `by` is who
     wanted it, for callers that note such things.
     """
-    return ask_out_of_turn(project, item, reason=reason).task
+    return ask_out_of_turn(project, item, reason=reason, people=people, audience=audience).task
 
 
 def answered(task: Task) -> bool:

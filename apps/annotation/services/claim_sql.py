@@ -1,14 +1,15 @@
 """The statement that hands out tasks, with and without gold among them, and the one that looks whether any is left.
 
 Their values: project, user, lease (seconds), ahead (leases to hold), overlap_draw, overlap_share, overlap_wanted,
-blind_draw, blind_share; with gold also draws (a boolean per place) and training (gold items a newcomer begins with).
+blind_draw, blind_share; with gold also draws (a boolean per place), dice (where to begin, in [0, 1)) and training (gold
+items a newcomer begins with).
 """
 
 # Tests of a task `t`, each a look-up: OFFSET 0 keeps the planner from reading and sorting the whole queue for them.
 # A person meets an item once (the database holds that, too); again only where it is asked about on purpose.
 _FOR_ME = """
 t.state = 'open' AND t.taken < t.wanted
-AND CASE WHEN t.reason IN ('feedback', 'flip', 'suspect', 'chosen') THEN NOT EXISTS (
+AND CASE WHEN t.split = 'holdout' OR t.reason IN ('feedback', 'flip', 'suspect', 'chosen') THEN NOT EXISTS (
         SELECT 1 FROM annotation_lease l
         WHERE l.task_id = t.id AND l.annotator_id = %(user)s AND l.state <> 'expired' OFFSET 0)
     ELSE NOT EXISTS (
@@ -16,7 +17,8 @@ AND CASE WHEN t.reason IN ('feedback', 'flip', 'suspect', 'chosen') THEN NOT EXI
         WHERE l.item_id = t.item_id AND l.annotator_id = %(user)s AND NOT l.again
           AND (l.task_id <> t.id OR l.state <> 'expired') OFFSET 0) END
 AND (t.others_until IS NULL OR t.others_until < now() OR NOT EXISTS (
-        SELECT 1 FROM annotation_annotation a WHERE a.item_id = t.item_id AND a.annotator_id = %(user)s AND a.revision = 1 OFFSET 0))
+        SELECT 1 FROM annotation_annotation a
+        WHERE a.item_id = t.item_id AND a.annotator_id = %(user)s AND a.revision = 1 OFFSET 0))
 AND NOT EXISTS (SELECT 1 FROM content_item i WHERE i.id = t.item_id AND i.archived_at IS NOT NULL OFFSET 0)
 """
 
@@ -68,7 +70,7 @@ WITH held AS (
     SELECT id, suggestion FROM taken{given_gold}
 ), leased AS (
     INSERT INTO annotation_lease AS l (task_id, annotator_id, token, state, claimed_at, expires_at, shown, hidden)
-    SELECT id, %(user)s, gen_random_uuid(), 'active', now(), now() + %(lease)s * interval '1 second',
+    SELECT id, %(user)s, gen_random_uuid(), 'active', statement_timestamp(), now() + %(lease)s * interval '1 second',
            CASE WHEN annotation_share(id, %(blind_draw)s) >= %(blind_share)s THEN suggestion END,
            CASE WHEN annotation_share(id, %(blind_draw)s) < %(blind_share)s THEN suggestion END
     FROM given
@@ -91,7 +93,7 @@ _PAUSED = """EXISTS (SELECT 1 FROM projects_membership
     WHERE project_id = %(project)s AND user_id = %(user)s AND paused_at IS NOT NULL)"""
 
 # Gold tasks are never taken: everybody may have each once. A newcomer gets nothing else until they had their number;
-# for the others `draws` says of each place whether it is for gold. Which one comes is drawn anew for each person.
+# for the others `draws` says of each place whether it is for gold. Which one comes is drawn anew each time.
 _GOLD = """, wish AS MATERIALIZED (
     SELECT CASE WHEN newcomer THEN least(n, greatest(0, %(training)s - had))
                 ELSE (SELECT count(*) FROM unnest(%(draws)s::boolean[]) WITH ORDINALITY d (gold, place)
@@ -102,19 +104,26 @@ _GOLD = """, wish AS MATERIALIZED (
              SELECT count(*) FROM annotation_task t JOIN annotation_lease l ON l.task_id = t.id
              WHERE t.project_id = %(project)s AND t.state = 'gold'
                AND l.annotator_id = %(user)s AND l.state IN ('active', 'answered')) END AS had) training
+), pivot AS MATERIALIZED (
+    SELECT min(id) + floor(%(dice)s * (max(id) - min(id) + 1))::bigint AS id FROM annotation_task
+    WHERE project_id = %(project)s AND state = 'gold'
 ), golden AS (
-    SELECT t.id, t.suggestion FROM annotation_task t
+    SELECT id, suggestion FROM (
+        ({from_pivot} AND t.id >= (SELECT id FROM pivot) ORDER BY t.id LIMIT (SELECT n FROM wish))
+        UNION ALL
+        ({from_pivot} AND t.id < (SELECT id FROM pivot) ORDER BY t.id LIMIT (SELECT n FROM wish))
+    ) circle LIMIT (SELECT n FROM wish)
+)"""
+_GOLD_FOR_ME = """SELECT t.id, t.suggestion FROM annotation_task t
     WHERE t.project_id = %(project)s AND t.state = 'gold'
       AND EXISTS (SELECT 1 FROM annotation_gold g JOIN content_item i ON i.id = g.item_id
                   WHERE g.item_id = t.item_id AND g.retired_at IS NULL AND i.archived_at IS NULL
                     AND g.by_id IS DISTINCT FROM %(user)s OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM annotation_lease l
-                      WHERE l.item_id = t.item_id AND l.annotator_id = %(user)s
+                      WHERE l.item_id = t.item_id AND l.annotator_id = %(user)s AND NOT l.again
                         AND (l.task_id <> t.id OR l.state <> 'expired') OFFSET 0)
-      AND NOT EXISTS (SELECT 1 FROM annotation_annotation a
-                      WHERE a.item_id = t.item_id AND a.annotator_id = %(user)s AND a.revision = 1 OFFSET 0)
-    ORDER BY hashint8extended(t.id, %(user)s) LIMIT (SELECT n FROM wish)
-)"""
+      AND NOT EXISTS (SELECT 1 FROM annotation_annotation a WHERE a.item_id = t.item_id
+                      AND a.annotator_id = %(user)s AND a.revision = 1 OFFSET 0)"""
 _GIVEN_GOLD = " UNION ALL SELECT id, suggestion FROM golden"
 _PLACES_BESIDE_GOLD = "(SELECT greatest(0, n - (SELECT count(*) FROM golden)) FROM need)"
 
@@ -122,7 +131,7 @@ _PLACES_BESIDE_GOLD = "(SELECT greatest(0, n - (SELECT count(*) FROM golden)) FR
 def _claim_statement(*, waiting: str, gold: bool) -> str:
     return _CLAIM.format(
         paused=_PAUSED,
-        gold=_GOLD if gold else "",
+        gold=_GOLD.format(from_pivot=_GOLD_FOR_ME) if gold else "",
         given_gold=_GIVEN_GOLD if gold else "",
         places=_PLACES_BESIDE_GOLD if gold else "(SELECT n FROM need)",
         for_me=_FOR_ME,

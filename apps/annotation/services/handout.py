@@ -22,6 +22,7 @@ from apps.content.models import Item
 from apps.projects.models import Project
 
 AHEAD = 2  # items a person holds: the one on the page and the next, already loaded
+_dice = random.Random()  # noqa: S311  # what is drawn is no secret
 _OVERLAP, _BLIND = 0x0E1A, 0xB11D  # seeds of two draws that have nothing to do with one another
 
 _HELD = """
@@ -72,11 +73,11 @@ def claim(project: Project, user: User, *, ahead: int = AHEAD) -> list[Lease]:
 def claim_within(project: Project, user: User, ahead: int = AHEAD) -> list[Lease]:
     """The same inside a transaction that already runs."""
     share = project.gold_share
-    draws = [random.random() < share for _place in range(ahead)]  # noqa: S311  # no secret
+    draws = [_dice.random() < share for _place in range(ahead)]
     gold = any(draws) or project.training_items > 0
     values = _values(project, user, ahead)
     if gold:
-        values |= {"draws": draws, "training": project.training_items}
+        values |= {"draws": draws, "dice": _dice.random(), "training": project.training_items}
     found = _held_and_taken(CLAIMS[True, gold], values)
     if not found and first(ANY_FOR_ME, values):
         # all that is left was locked for an instant: better late than nothing

@@ -53,7 +53,8 @@ WITH top AS (
 )
 UPDATE annotation_task t
 SET rank = p.rank,
-    reason = CASE WHEN t.split = 'holdout' THEN 'holdout' WHEN p.chosen THEN p.reason ELSE 'random' END,
+    reason = CASE WHEN t.split = 'holdout' OR t.reason IN ('feedback', 'flip', 'suspect', 'chosen') THEN t.reason
+                  WHEN p.chosen THEN p.reason ELSE 'random' END,
     score = p.score,
     suggestion = CASE WHEN t.split = 'holdout' THEN NULL WHEN p.chosen THEN p.suggestion ELSE t.suggestion END
 FROM placed p WHERE t.id = p.id AND t.state = 'open' AND t.rank >= 0
