@@ -92,7 +92,7 @@ class Item(models.Model):
             models.Index(fields=["project", "id"], condition=Q(split="holdout"), name="item_holdout"),
             models.Index(fields=["project", "thread", "id"], condition=~Q(thread=""), name="item_thread"),
             # what the explorer filters by, each in the order of its pages
-            models.Index(fields=["project", "created_at"], name="item_came"),
+            models.Index(fields=["project", "created_at", "id"], name="item_came"),
             models.Index(fields=["project", "language", "id"], name="item_language"),
             models.Index(fields=["source", "id"], condition=Q(source__isnull=False), name="item_source"),
             models.Index(fields=["project", "id"], condition=Q(archived_at__isnull=False), name="item_archived"),

@@ -84,7 +84,8 @@ class ItemFilter(forms.Form):
     def __init__(self, project: Project, can: frozenset[Capability], given: Any) -> None:
         super().__init__(given, auto_id="filter-%s")
         self.project = project
-        self.labels = list(project.labels.filter(archived_at=None))
+        self.every_label = list(project.labels.all())
+        self.labels = [label for label in self.every_label if label.archived_at is None]
         self.versions = list(project.versions.only("number", "project", "kind").order_by("-number"))
         labels = [(str(label.pk), label.name) for label in self.labels]
         versions = [(str(version.number), str(version)) for version in self.versions]

@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -16,7 +17,7 @@ from apps.annotation.models import Annotation, Prediction
 from apps.annotation.queries import COUNT_TO, Amount
 from apps.common.errors import DomainError, InvalidInput
 from apps.content.models import Item, Split
-from apps.explore.list_sql import ORDERS, Filters, Order, Statement, statement
+from apps.explore.list_sql import BY_DAY, ORDERS, Filters, Order, Statement, statement
 from apps.projects.models import Project
 
 PATIENCE_MS = 8_000  # for a page; who combines filters that have nothing in common hears so instead of waiting on
@@ -30,7 +31,7 @@ class Listing:
 
     @property
     def order(self) -> Order:
-        return ORDERS[self.sort]
+        return BY_DAY.get(self.sort, ORDERS[self.sort]) if any(self.by.came) else ORDERS[self.sort]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def page(project: Project, listing: Listing, after: str = "", *, limit: int = 50
         cursor.execute(sql, made.values | {"limit": limit + 1})
         found = cursor.fetchall()
     more, found = len(found) > limit, found[:limit]
-    items = Item.objects.select_related("resolution__label").in_bulk([pk for pk, _value in found])
+    items = Item.objects.select_related("resolution").in_bulk([pk for pk, _value in found])
     rows = [items[pk] for pk, _value in found if pk in items]
     return ItemPage(rows, _mark(*found[-1]) if more else "")
 
@@ -98,31 +99,32 @@ def _patience(milliseconds: int) -> Iterator[None]:
 
 
 def _go_on(made: Statement, order: Order, after: str) -> None:
-    value, pk = _place(after)
+    value, pk = _place(after, order)
     way = "<" if order.down else ">"
-    if bool(order.column) != (value is not None):
-        raise _foreign_mark()
     if order.column:
-        made.only(f"({order.column}, {order.key}) {way} (%(after_value)s, %(after)s)", after_value=value, after=pk)
+        made.only(
+            f"({order.column}, {order.key}) {way} (%(after_value)s{order.cast}, %(after)s)", after_value=value, after=pk
+        )
     else:
         made.only(f"{order.key} {way} %(after)s", after=pk)
 
 
-def _mark(pk: int, value: float | None) -> str:
+def _mark(pk: int, value: float | datetime | None) -> str:
+    if isinstance(value, datetime):
+        value = value.isoformat()  # type: ignore[assignment]
     return urlsafe_b64encode(json.dumps([pk] if value is None else [pk, value]).encode()).decode().rstrip("=")
 
 
-def _place(mark: str) -> tuple[float | None, int]:
+def _place(mark: str, order: Order) -> tuple[float | datetime | None, int]:
     try:
-        pk, *value = json.loads(urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
-    except (ValueError, TypeError) as error:
+        pk, *rest = json.loads(urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
+        if type(pk) is not int or not 0 <= pk < 2**63 or len(rest) != bool(order.column):
+            raise _foreign_mark()
+        if not rest:
+            return None, pk
+        return (datetime.fromisoformat(rest[0]) if order.by_day else float(rest[0])), pk
+    except (ValueError, TypeError, OverflowError) as error:
         raise _foreign_mark() from error
-    known = (
-        isinstance(pk, int) and 0 <= pk < 2**63 and len(value) < 2 and all(type(each) in {int, float} for each in value)
-    )
-    if not known:
-        raise _foreign_mark()
-    return (float(value[0]) if value else None), pk
 
 
 def _foreign_mark() -> InvalidInput:
@@ -142,7 +144,7 @@ def predictions_of(project: Project, shown: Sequence[Item], version: int | None)
     if version is None:
         return {}
     said = Prediction.objects.filter(version__project=project, version=version, item__in=open_to_see(shown))
-    return {one.item_id: one for one in said.select_related("label").defer("probabilities")}
+    return {one.item_id: one for one in said.defer("probabilities")}
 
 
 def marks_of(shown: Sequence[Item]) -> Mapping[int, dict[str, Any]]:

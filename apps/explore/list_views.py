@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
@@ -14,9 +15,10 @@ from apps.accounts.http import UserRequest
 from apps.annotation.models import Change
 from apps.common.errors import InvalidInput
 from apps.content import search
-from apps.explore import list_queries, saved_queries
+from apps.explore import item_words, list_queries, saved_queries
 from apps.explore.list_forms import ItemFilter
 from apps.explore.list_queries import ItemPage
+from apps.explore.templatetags.explorer import Chips
 from apps.projects.access import Capability, capabilities, project_for
 from apps.projects.models import Project
 
@@ -38,9 +40,8 @@ def items(request: UserRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {
         "project": project,
         "form": form,
-        "rows": rows_of(project, page, form) if valid else [],
+        "rows": rows_of(project, page, form, can) if valid else [],
         "may_act": Capability.REVIEW in can,
-        "may_see_gold": Capability.REVIEW in can,
         "query": form.query,
         "after": page.next,
         "next": urlencode(form.chosen | {"after": page.next}) if page.next else "",
@@ -51,18 +52,28 @@ def items(request: UserRequest, slug: str) -> HttpResponse:
     return render(request, "explore/items.html", context, status=200 if valid else 422)
 
 
-def rows_of(project: Project, page: ItemPage, form: ItemFilter) -> list[dict[str, Any]]:
+def rows_of(project: Project, page: ItemPage, form: ItemFilter, can: frozenset[Capability]) -> list[dict[str, Any]]:
     said = list_queries.predictions_of(project, page.rows, form.shown_version)
     marks = list_queries.marks_of(page.rows)
-    return [
-        {
-            "item": item,
-            "truth": getattr(item, "resolution", None),
-            "said": said.get(item.pk),
-            "marks": marks.get(item.pk, {}),
-        }
-        for item in page.rows
-    ]
+    chips = Chips({label.pk: label for label in form.every_label})
+    review = Capability.REVIEW in can
+    rows = []
+    for item in page.rows:
+        truth, predicted = getattr(item, "resolution", None), said.get(item.pk)
+        rows.append(
+            {
+                "item": item,
+                "url": reverse("item", args=[project.slug, item.pk]),
+                "language": item.language or project.language,
+                "truth": truth,
+                "truth_chips": chips(truth, item.text),
+                "how": item_words.how(truth.how, review=review) if truth else "",
+                "said": predicted,
+                "said_chips": chips(predicted, item.text),
+                "marks": marks.get(item.pk, {}),
+            }
+        )
+    return rows
 
 
 def _around(request: UserRequest, project: Project, form: ItemFilter, page: ItemPage) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='item',
-            index=models.Index(fields=['project', 'created_at'], name='item_came'),
+            index=models.Index(fields=['project', 'created_at', 'id'], name='item_came'),
         ),
         migrations.AddIndex(
             model_name='item',
