@@ -80,6 +80,7 @@ def piece(
             "training": queries.standing(project, request.user).training_left or 0,
             "lesson": _lesson(project, request, stored),
             "learned": stored,
+            "lesson_heading": "h1",  # while it is read, it is what the page is about
         }
     if not leases and context.get("kept_as") not in {"revision", "undo"}:
         standing = queries.standing(project, request.user)

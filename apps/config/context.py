@@ -276,4 +276,5 @@ def _words() -> dict[str, str]:
         "goTo": _("Go to or do"),
         "nothing": _("Nothing is called that here."),
         "found": _("{n} found"),
+        "nextTime": _("{name}: next time press {key}"),
     }

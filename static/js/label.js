@@ -10,6 +10,7 @@
 //   touched          whether the person has changed anything since show(): only then a draft is kept
 //   draft(), restore(draft)   the answer as JSON, and back; restore() sets `touched`
 //   bindKeys(keys)   the keys of the answer itself
+//   choices()        (if it has any) what the palette can do beyond these keys: [{name, key, run}]
 "use strict";
 
 (() => {
@@ -118,6 +119,8 @@
   }
   if (Marginalia.data.singleKeys === false) root.classList.add("no-keys");
 
+  // every label by its name, with the key that it has on this text
+  if (kind.choices) Marginalia.palette.more.push(() => (desk.open ? kind.choices() : []));
   Marginalia.label.explain({ root: byId("answers"), labels });
   Marginalia.label.status({ root, desk, paper, post, words, history });
   desk.start(Paper.cards(byId("cards")));

@@ -22,7 +22,7 @@ Marginalia.label.Lesson = class {
     }, { once: true });
     lesson.append(on);
     this.slot.replaceChildren(lesson);
-    Marginalia.announce(lesson.querySelector("h2").textContent);
+    Marginalia.announce(lesson.querySelector("#lesson-title").textContent);
     on.focus({ preventScroll: true });
   }
 };

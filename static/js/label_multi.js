@@ -90,6 +90,10 @@ Marginalia.label.kinds.multi = class {
     this.touched = true;
   }
 
+  choices() {
+    return this.rows.choices((id) => this.toggle(id));
+  }
+
   bindKeys(keys) {
     const names = this.words_.keys;
     this.rows.bind(keys, (id) => this.toggle(id));

@@ -130,4 +130,11 @@ Marginalia.label.Rows = class {
       if (!/\d/.test(key)) keys.register({ action: `label-${id}`, key, label: this.name(id), run: () => take(id) });
     }
   }
+
+  // for the palette; those that have a key of their own are there already
+  choices(take) {
+    const keys = new Map([...this.digits].map(([digit, id]) => [id, digit]));
+    return this.labels.filter((label) => !label.key || /\d/.test(label.key) || !this.letters.has(label.key.toLowerCase()))
+      .map((label) => ({ name: label.name, key: keys.get(label.id), teaches: keys.has(label.id), run: () => take(label.id) }));
+  }
 };

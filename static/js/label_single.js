@@ -64,6 +64,10 @@ Marginalia.label.kinds.single = class {
     this.touched = true;
   }
 
+  choices() {
+    return this.rows.choices((id) => this.take(id));
+  }
+
   bindKeys(keys) {
     const names = this.words_.keys;
     this.rows.bind(keys, (id) => this.take(id));

@@ -16,6 +16,12 @@ Marginalia.label.undecided = ({ desk, paper, words }) => {
     Marginalia.announce(words.whyUndecided);
   }
 
+  // at once: the digit may come before the browser says that the box is open
+  function open() {
+    box.open = true;
+    if (!unbind.length) bind();
+  }
+
   function release() {
     for (const each of unbind) each();
     unbind = [];
@@ -23,10 +29,11 @@ Marginalia.label.undecided = ({ desk, paper, words }) => {
 
   function close() {
     box.open = false;
+    release();
     paper.focus();
   }
 
-  box.addEventListener("toggle", () => { release(); if (box.open) bind(); });
+  box.addEventListener("toggle", () => { if (!box.open) release(); else if (!unbind.length) bind(); });
   box.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const at = reasons.indexOf(document.activeElement);
@@ -34,6 +41,6 @@ Marginalia.label.undecided = ({ desk, paper, words }) => {
     event.preventDefault();
     reasons[(at + step + reasons.length) % reasons.length].focus();
   });
-  paper.whenShown.push(() => { if (box.open) box.open = false; });
-  keys.register({ action: "undecided", label: words.keys.undecided, run: () => { if (desk.open) box.open = !box.open; } });
+  paper.whenShown.push(() => { if (box.open) { box.open = false; release(); } });
+  keys.register({ action: "undecided", label: words.keys.undecided, run: () => { if (box.open) close(); else if (desk.open) open(); } });
 };

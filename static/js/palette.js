@@ -3,6 +3,8 @@
 
 (() => {
   const words = Marginalia.words;
+  // a page may offer more than its keys say: functions that give [{name, key, run}]
+  Marginalia.palette = { more: [] };
   let dialog, input, list, shownEntries = [], chosen = 0;
 
   function build() {
@@ -28,10 +30,18 @@
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   }
 
+  // what the page offers comes first; a key such as "← →" only tells how to move and is nothing to run
   function entries() {
-    const doing = Marginalia.keys.all().filter((binding) => !binding.hidden && binding.label).map((binding) => ({ name: binding.label, key: binding.key, run: binding.run }));
+    const doing = Marginalia.keys.all().filter((binding) => !binding.hidden && binding.label && !isHint(binding.key))
+      .map((binding) => ({ name: String(binding.label), key: binding.key, run: binding.run, teaches: Boolean(binding.key) }));
+    const more = Marginalia.palette.more.flatMap((each) => each());
     const going = (Marginalia.data.places || []).map((place) => ({ name: place.name, run: () => location.assign(place.url) }));
-    return [...going, ...doing];
+    const wanted = input.value.trim();
+    return wanted ? [...doing, ...going, ...more] : [...going, ...doing];
+  }
+
+  function isHint(key) {
+    return key.length > 1 && /[^A-Za-z0-9]/.test(key) || key === "␣";
   }
 
   function matches(name, wanted) {
@@ -88,7 +98,12 @@
   function act(entry) {
     dialog.close();
     // after the dialog has given the focus back
-    if (entry) setTimeout(() => entry.run(new Event("palette")));
+    if (!entry) return;
+    setTimeout(() => {
+      entry.run(new Event("palette"));
+      // the palette is where one finds out that it is not needed
+      if (entry.teaches && Marginalia.data.singleKeys !== false) Marginalia.toast(words.nextTime.replace("{key}", Marginalia.keys.shown(entry.key)).replace("{name}", entry.name));
+    });
   }
 
   function open() {
