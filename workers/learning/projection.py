@@ -117,8 +117,9 @@ def _tsne(rows: Plane, seed: int) -> Plane:
     start = rows[:, :2] / max(float(rows[:, 0].std()), 1e-12) * 1e-4
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
     model = TSNE(perplexity=perplexity, init=start, max_iter=ITERATIONS, random_state=seed)
-    # the sum over two threads is the same in either order; over more it is not, and t-SNE magnifies that
-    with threadpool_limits(limits=2, user_api="openmp"):
+    # sums over threads differ in their last digits from run to run, and t-SNE magnifies that; nor do its threads
+    # get along with others on a busy machine, since they wait for one another without rest
+    with threadpool_limits(limits=1, user_api="openmp"):
         drawn: Plane = model.fit_transform(rows).astype(np.float32)
     return drawn
 
