@@ -12,8 +12,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.accounts.models import User
+from apps.annotation.export_rows import why_not
 from apps.annotation.export_views import file_of
-from apps.annotation.exports import Choice
+from apps.annotation.exports import FILE_TYPES, Choice
+from apps.common.errors import InvalidInput
 from apps.content.models import Split
 from apps.projects.access import Capability, project_for
 
@@ -36,7 +38,7 @@ class Export(APIView):
     content_negotiation_class = WhateverIsAccepted
 
     class Input(serializers.Serializer[Any]):
-        file_type = serializers.ChoiceField(choices=["jsonl", "csv"], default="jsonl")
+        file_type = serializers.ChoiceField(choices=FILE_TYPES, default="jsonl")
         annotations = serializers.BooleanField(default=False)
         predictions = serializers.BooleanField(default=False)
         names = serializers.BooleanField(default=False, help_text="people's names instead of pseudonyms")
@@ -49,10 +51,16 @@ class Export(APIView):
         responses={
             (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.BINARY),
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.BINARY),
+            (200, "application/json"): OpenApiResponse(OpenApiTypes.BINARY),
+            (200, "text/plain"): OpenApiResponse(OpenApiTypes.BINARY),
+            (200, "application/vnd.apache.parquet"): OpenApiResponse(OpenApiTypes.BINARY),
         },
     )
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:
         project = project_for(cast(User, request.user), slug, need=Capability.REVIEW)
         given = self.Input(data=request.query_params)
         given.is_valid(raise_exception=True)
-        return file_of(project, Choice(**given.validated_data))
+        choice = Choice(**given.validated_data)
+        if refusal := why_not(choice.file_type, project.task_kind):
+            raise InvalidInput(refusal, field="file_type")
+        return file_of(project, choice)

@@ -1,26 +1,47 @@
+from typing import Any
+
 from django import forms
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from apps.annotation.export_rows import why_not
 from apps.annotation.exports import Choice
+from apps.content.formats import TARGETS
 from apps.content.models import Split
+
+_OURS: list[tuple[str, Any, Any]] = [
+    ("jsonl", _("JSON Lines"), _("Everything, exact.")),
+    ("csv", _("CSV"), _("For spreadsheets: a cell that would run as a formula gets an apostrophe in front.")),
+]
+
+
+class _Radios(forms.RadioSelect):
+    """A format that cannot carry the project's truths stays in the list, greyed, with the reason."""
+
+    barred: dict[str, str]
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
+        if self.barred.get(str(value)):
+            option["attrs"]["disabled"] = True
+        return option
 
 
 class ExportForm(forms.Form):
-    file_type = forms.ChoiceField(
-        label=_("File"),
-        choices=[("jsonl", _("JSON Lines: exact")), ("csv", _("CSV: for spreadsheets"))],
-        initial="jsonl",
-        widget=forms.RadioSelect,
-        help_text=_("In CSV, a cell that a spreadsheet would run as a formula gets an apostrophe in front."),
-    )
+    file_type = forms.ChoiceField(label=_("File"), initial="jsonl", widget=_Radios)
     annotations = forms.BooleanField(
         label=_("All annotations"),
         required=False,
         initial=True,
-        help_text=_("Every revision: who, when, what was shown, whether it was accepted or corrected."),
+        help_text=_(
+            "Every revision: who, when, what was shown, whether it was accepted or corrected. In JSON Lines and CSV; "
+            "Label Studio gets each person's last answer."
+        ),
     )
     predictions = forms.BooleanField(
-        label=_("Predictions"), required=False, help_text=_("Of every model version, side by side.")
+        label=_("Predictions"),
+        required=False,
+        help_text=_("Of every model version, side by side. In JSON Lines, CSV and Label Studio."),
     )
     names = forms.BooleanField(
         label=_("Names of people"),
@@ -31,6 +52,23 @@ class ExportForm(forms.Form):
         label=_("Which items"), required=False, choices=[("", _("Pool and hold-out")), *Split.choices]
     )
     labelled = forms.BooleanField(label=_("Only items that have a label"), required=False)
+
+    def __init__(self, *args: Any, task_kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.barred = {name: why_not(name, task_kind) for name in TARGETS}
+        theirs = [(name, target.name, self.barred[name] or target.note) for name, target in TARGETS.items()]
+        field = self.fields["file_type"]
+        field.widget.barred = self.barred
+        field.choices = [
+            (name, format_html('{} <span class="quieter">{}</span>', label, note))
+            for name, label, note in _OURS + theirs
+        ]
+
+    def clean_file_type(self) -> str:
+        chosen = str(self.cleaned_data["file_type"])
+        if reason := self.barred.get(chosen):
+            raise forms.ValidationError(reason)
+        return chosen
 
     def choice(self) -> Choice:
         return Choice(**self.cleaned_data)

@@ -16,14 +16,14 @@ from apps.projects.models import Project
 @require_GET
 def export(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.REVIEW)
-    return _page(request, project, ExportForm())
+    return _page(request, project, ExportForm(task_kind=project.task_kind))
 
 
 @login_required
 @require_GET
 def export_download(request: UserRequest, slug: str) -> HttpResponseBase:
     project = project_for(request.user, slug, need=Capability.REVIEW)
-    form = ExportForm(request.GET)
+    form = ExportForm(request.GET, task_kind=project.task_kind)
     if not form.is_valid():
         return _page(request, project, form)
     return file_of(project, form.choice())

@@ -1,25 +1,27 @@
 """Everything known about a project's items, streamed out of one COPY: a single snapshot, and flat memory.
 
-PostgreSQL writes the lines itself; Python only carries them.
+PostgreSQL writes the lines itself; Python only carries them, or puts each into the shape of another tool.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from django.db import connection
 from django.utils.crypto import salted_hmac
 from psycopg import sql
 
+from apps.annotation.export_rows import in_the_shape_of
+from apps.content.formats import TARGETS
 from apps.content.models import Split
 from apps.projects.models import Project
 
 BLOCK = 64 * 1024
+FILE_TYPES = ("jsonl", "csv", *TARGETS)
 
 
 @dataclass(frozen=True)
 class Choice:
-    file_type: Literal["jsonl", "csv"] = "jsonl"
+    file_type: str = "jsonl"  # one of FILE_TYPES
     annotations: bool = False
     predictions: bool = False
     names: bool = False  # who they are; otherwise pseudonyms that stay the same within a project
@@ -28,6 +30,8 @@ class Choice:
 
     @property
     def content_type(self) -> str:
+        if self.file_type in TARGETS:
+            return TARGETS[self.file_type].content_type
         return "text/csv; charset=utf-8" if self.file_type == "csv" else "application/x-ndjson"
 
 
@@ -38,7 +42,7 @@ _WHO = {
 _ANNOTATIONS = """
 (SELECT json_agg(row_to_json(said) ORDER BY said.id) FROM (
     SELECT a.id, a.created_at AS at, {who} AS "by", al.name AS label, a.value, a.revision, a.retracted, a.outcome,
-           a.shown, a.seconds, a.late, a.flagged, a.note
+           a.shown, a.hidden, a.seconds, a.late, a.flagged, a.undecided, a.note
     FROM annotation_annotation a
     JOIN accounts_user au ON au.id = a.annotator_id
     LEFT JOIN projects_label al ON al.id = a.label_id
@@ -75,14 +79,16 @@ LEFT JOIN annotation_resolution r ON r.item_id = i.id
 LEFT JOIN projects_label l ON l.id = r.label_id
 LEFT JOIN accounts_user ru ON ru.id = r.by_id
 LEFT JOIN content_givenlabel g ON g.item_id = i.id
-WHERE i.project_id = {project} {split} {labelled}
+WHERE i.project_id = {project} {split} {labelled} {kept}
 ORDER BY i.id
 """
 _JSON = """
 SELECT row_to_json(line) FROM (
-    SELECT i.id, i.external_id, i.text, i.split, i.language, i.subject, i.thread, i.url, i.meta, l.name AS label,
+    SELECT i.id, i.external_id, i.text, i.split, i.language, i.subject, i.thread, i.url, i.meta,
+        i.archived_at, l.name AS label,
         CASE WHEN r.item_id IS NOT NULL THEN json_build_object(
-            'label', l.name, 'value', r.value, 'how', r.how, 'by', {who}, 'at', r.changed_at) END AS truth,
+            'label', l.name, 'value', r.value, 'how', r.how, 'by', {who}, 'at', r.changed_at,
+            'agreement', r.agreement, 'certainty', r.certainty) END AS truth,
         CASE WHEN g.item_id IS NOT NULL THEN json_build_object(
             'label', g.label, 'prediction', g.predicted, 'score', g.score) END AS given
         {named} {annotations} {predictions}
@@ -91,7 +97,7 @@ SELECT row_to_json(line) FROM (
 """
 _CSV = """
 SELECT i.id, {external_id} AS external_id, {text} AS text, i.split, {language} AS language, {subject} AS subject,
-    {thread} AS thread, i.url, {label} AS label, r.how, {by} AS "by", r.changed_at AS at, i.meta,
+    {thread} AS thread, i.url, {label} AS label, r.how, {by} AS "by", r.changed_at AS at, i.meta, i.archived_at,
     {given_label} AS given_label,
     {prediction} AS prediction, g.score {named} {annotations} {predictions}
 {source}
@@ -115,19 +121,25 @@ def stream(project: Project, choice: Choice) -> Iterator[bytes]:
     if choice.file_type == "csv":
         yield "\ufeff".encode()  # without it spreadsheets do not read UTF-8
     with connection.cursor() as cursor, cursor.copy(_statement(project, choice)) as copy:
-        block: list[bytes] = []
-        size = 0
-        for line in copy:
-            block.append(bytes(line))
-            size += len(line)
-            if size >= BLOCK:
-                yield b"".join(block)
-                block, size = [], 0
-        yield b"".join(block)
+        lines = (bytes(line) for line in copy)
+        yield from _blocks(in_the_shape_of(choice.file_type, project, lines) if choice.file_type in TARGETS else lines)
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    block: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        block.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            yield b"".join(block)
+            block, size = [], 0
+    yield b"".join(block)
 
 
 def file_name(project: Project, choice: Choice) -> str:
-    return f"{project.slug}.{choice.file_type}"
+    ending = TARGETS[choice.file_type].ending if choice.file_type in TARGETS else choice.file_type
+    return f"{project.slug}.{ending}"
 
 
 def _statement(project: Project, choice: Choice) -> sql.Composed:
@@ -135,6 +147,8 @@ def _statement(project: Project, choice: Choice) -> sql.Composed:
         project=sql.Literal(project.pk),
         split=sql.SQL("AND i.split = {}").format(sql.Literal(Split(choice.split).value)) if choice.split else _NOTHING,
         labelled=sql.SQL("AND r.item_id IS NOT NULL") if choice.labelled else _NOTHING,
+        # our own formats say what is archived; another tool would take it for content
+        kept=sql.SQL("AND i.archived_at IS NULL") if choice.file_type in TARGETS else _NOTHING,
     )
     extra = {
         "annotations": _column(

@@ -17,6 +17,7 @@ from apps.accounts.models import User
 from apps.common.errors import InvalidInput
 from apps.common.pagination import LIMIT, page_after, page_body
 from apps.content import queries, services, tasks
+from apps.content.detect import FORMATS
 from apps.content.guess import guess_mapping
 from apps.content.models import ImportJob, Item, RejectedRow, Split
 from apps.content.uploads import refuse_too_large
@@ -56,6 +57,7 @@ class ImportOutput(serializers.Serializer[ImportJob]):
     id = serializers.IntegerField()
     filename = serializers.CharField()
     state = serializers.ChoiceField(choices=ImportJob.State.choices)
+    format = serializers.ChoiceField(choices=FORMATS)
     columns = serializers.ListField(child=serializers.CharField())
     guess = serializers.DictField(required=False, help_text="only while the import waits for its mapping")
     mapping = serializers.DictField()
@@ -81,7 +83,7 @@ _AS_THEY_ARE = (
 def _import(job: ImportJob) -> dict[str, Any]:
     progress = queries.progress(job)
     return (
-        {"id": job.pk, "columns": job.format["columns"]}
+        {"id": job.pk, "format": job.format["kind"], "columns": job.format["columns"]}
         | {name: getattr(job, name) for name in _AS_THEY_ARE}
         | {
             "percent": progress.percent,
@@ -104,6 +106,9 @@ class Imports(APIView):
             help_text="instead of a file",
         )
         filename = serializers.CharField(required=False, max_length=200)
+        format = serializers.ChoiceField(
+            choices=FORMATS, required=False, help_text="of the file; found by its content when absent"
+        )
         mapping = serializers.JSONField(
             required=False, help_text="field → column; given, the import starts at once; “guess” maps by the names"
         )
@@ -137,7 +142,7 @@ class Imports(APIView):
 
 def _received(project: Project, user: User, given: dict[str, Any]) -> ImportJob:
     if "file" in given:
-        return services.receive(project, user, given["file"])
+        return services.receive(project, user, given["file"], given.get("format", ""))
     if "rows" not in given:
         raise InvalidInput(_("Send a file, or rows."), field="file")
 

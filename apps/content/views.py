@@ -15,6 +15,8 @@ from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
 from apps.common.pagination import page_after
 from apps.content import queries, services, tasks
+from apps.content.detect import Look
+from apps.content.formats import KINDS
 from apps.content.forms import FormatForm, MappingForm, UploadForm
 from apps.content.guess import fields_of, guess_mapping
 from apps.content.models import ImportJob
@@ -88,6 +90,7 @@ def _job_context(project: Project, job: ImportJob) -> dict[str, Any]:
         "progress": queries.progress(job),
         "live": job.state in {ImportJob.State.QUEUED, ImportJob.State.RUNNING},
         "rejected": queries.first_rejected(job) if job.rows_skipped else [],
+        "counted": (kind := KINDS.get(job.format["kind"])) is not None and kind.counted,
     }
 
 
@@ -114,6 +117,7 @@ def _mapping_page(
         form = MappingForm(columns=columns, task_kind=project.task_kind, initial=initial)
     names = fields_of(project.task_kind)
     chosen = {form[name].value(): form.fields[name].label for name in names}
+    shown = _worth_showing(look)
     context = {
         "project": project,
         "job": job,
@@ -121,10 +125,18 @@ def _mapping_page(
         "selects": [form[name] for name in names],
         "format_form": FormatForm(initial=job.format),
         "refusal": refusal,
-        "columns": [(column, chosen.get(column, "")) for column in columns],
-        "rows": look.rows,
+        "columns": [(columns[place], chosen.get(columns[place], "")) for place in shown],
+        "rows": [[row[place] if place < len(row) else "" for place in shown] for row in look.rows],
     }
     return render(request, "content/mapping.html", context, status=422 if form.errors or refusal else 200)
+
+
+def _worth_showing(look: Look) -> list[int]:
+    """Places of the columns; a format of another tool speaks of more than most files say."""
+    places = range(len(look.format.columns))
+    if look.format.kind not in KINDS or KINDS[look.format.kind].own_columns:
+        return list(places)
+    return [place for place in places if any(row[place] not in (None, "") for row in look.rows)]
 
 
 @login_required

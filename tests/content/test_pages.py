@@ -75,7 +75,8 @@ def test_a_running_import_is_polled_as_a_piece(client_of: ClientOf, alice: User,
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "empty"), (b"\x00\x01\x02" * 999, "not a text file"), (b"PK\x03\x04..", "workbook")]
+    ("content", "words"),
+    [(b"", "empty"), (b"\x00\x01\x02" * 999, "not a text file"), (b"PK\x03\x04..", "archive is damaged")],
 )
 def test_a_file_that_cannot_be_read_is_refused_beside_its_field(
     client_of: ClientOf, alice: User, content: bytes, words: str
@@ -149,11 +150,11 @@ def test_the_person_can_correct_how_the_file_was_read(client_of: ClientOf, alice
     upload(client, b"one;two, three\nfour;five, six\n")
     job = ImportJob.objects.get()
     again = f"/p/bank/content/imports/{job.pk}/read-again/"
-    assert client.post(again, {"encoding": "utf-8", "delimiter": ";", "header": "on"}).status_code == 302
+    assert client.post(again, {"kind": "csv", "encoding": "utf-8", "delimiter": ";", "header": "on"}).status_code == 302
     job.refresh_from_db()
     assert job.format["columns"] == ["one", "two, three"]
-    assert client.post(again, {"encoding": "utf-8", "delimiter": "\t"}).status_code == 302
-    assert client.post(again, {"encoding": "latin-99", "delimiter": ","}).status_code == 422
+    assert client.post(again, {"kind": "csv", "encoding": "utf-8", "delimiter": "\t"}).status_code == 302
+    assert client.post(again, {"kind": "csv", "encoding": "latin-99", "delimiter": ","}).status_code == 422
     services.cancel(job)
 
 

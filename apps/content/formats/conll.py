@@ -45,7 +45,7 @@ def read(file: BinaryIO) -> Iterator[Record]:
                 raw = file.readline(_MOST_LINE)
             continue
         try:
-            line = raw.decode().rstrip("\r\n").removeprefix("\ufeff")
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             sentence.wrong(number, _("This row holds bytes that are not text in the file's encoding."))
             continue

@@ -29,7 +29,7 @@ def read(file: BinaryIO) -> Iterator[Record]:
             yield Record(number, problem=_("This line is longer than a megabyte."))
             continue
         try:
-            line = raw.decode().removeprefix("\ufeff").strip("\r\n")
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
         except UnicodeDecodeError:
             problem = _("This row holds bytes that are not text in the file's encoding.")
             yield Record(number, problem=problem, excerpt=excerpt(raw))

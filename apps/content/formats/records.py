@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 MOST_BYTES = 8 * 1024 * 1024  # of one record as it stands in the file: a task may carry many people's answers
 _BLOCK = 1024 * 1024
 # a whole string, or a sign that opens, closes or separates; an open string at the end matches neither
-_SIGN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},"]', re.DOTALL)
+_SIGN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},"]', re.DOTALL)
 _SPACE = b" \t\r\n"
 
 
@@ -109,6 +109,7 @@ def _elements(file: BinaryIO) -> Iterator[tuple[bytes | str, int]]:
             yield _too_long() + " " + _("The list from line %(line)d on was not read.") % {"line": line}, line
             return
         if not block:
+            line += held.rstrip(_SPACE).count(b"\n")
             yield _("The list that begins in this file never ends; line %(line)d is the last.") % {"line": line}, line
             return
 
