@@ -18,6 +18,7 @@ def label_words() -> dict[str, Any]:
         "nothingToUndo": _("There is no answer of yours to take back."),
         "chooseFirst": _("Choose a label first; or flag the text, or skip it."),
         "tickFirst": _("Tick what fits, or “none of these”; or flag the text, or skip it."),
+        "threshold": _("The model ticks it from {p} per cent on."),
         "ticked": _("ticked"),
         "unticked": _("not ticked"),
         "allUnticked": _("Nothing is ticked."),

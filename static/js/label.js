@@ -10,6 +10,7 @@
 //   touched          whether the person has changed anything since show(): only then a draft is kept
 //   draft(), restore(draft)   the answer as JSON, and back; restore() sets `touched`
 //   bindKeys(keys)   the keys of the answer itself
+//   aside(id)        (if there is more to say of a label than its description) a sentence for the margin
 //   choices()        (if it has any) what the palette can do beyond these keys: [{name, key, run}]
 "use strict";
 
@@ -30,6 +31,7 @@
     try { localStorage.setItem("marginalia.choose-first", atOnce.checked ? "" : "yes"); } catch { /* for this page only */ }
   });
   let pickedAt = -1000;
+  document.addEventListener("keydown", (event) => { if (event.key !== "Enter") pickedAt = -1000; }, { capture: true });
   const pick = ({ now = false } = {}) => {
     if (!now && !atOnce.checked) return false;
     pickedAt = performance.now();
@@ -121,7 +123,7 @@
 
   // every label by its name, with the key that it has on this text
   if (kind.choices) Marginalia.palette.more.push(() => (desk.open ? kind.choices() : []));
-  Marginalia.label.explain({ root: byId("answers"), labels });
+  Marginalia.label.explain({ root: byId("answers"), labels, aside: (id) => kind.aside?.(id) || "" });
   Marginalia.label.status({ root, desk, paper, post, words, history });
   desk.start(Paper.cards(byId("cards")));
 })();

@@ -32,7 +32,10 @@ Marginalia.label.Desk = class {
 
   start(cards) {
     this.add(cards);
-    if (this.cards.length) this.paper.show(this.cards[0], { focus: false });
+    // an address that names an earlier answer opens it on top of the queue
+    const earlier = cards.find((card) => !card.token);
+    if (earlier) this.look(earlier);
+    else if (this.cards.length) this.paper.show(this.cards[0], { focus: false });
     else if (cards.length) this.wait();
     this.outbox.flush();
     this.outbox.tell();

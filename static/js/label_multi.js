@@ -9,6 +9,7 @@ Marginalia.label.kinds.multi = class {
     this.rows = new Marginalia.label.Rows({ labels, taken, digits: own ? "1234567890" : "123456789" });
     this.none = document.getElementById("none");
     this.noneKey = own ? Marginalia.keys.keyOf("none") : "0";
+    this.thresholds = new Map();
     document.querySelector("#none-row kbd").textContent = Marginalia.keys.shown(this.noneKey);
     this.combobox = new Marginalia.label.Combobox({
       labels, likelihood: () => this.rows.likelihood, take: (id) => this.toggle(id), stay: true, ticked: (id) => this.ticked(id),
@@ -21,6 +22,7 @@ Marginalia.label.kinds.multi = class {
   show(card) {
     const pairs = Marginalia.label.pairs(card.suggestion);
     const sure = pairs.filter(([, p], at) => p >= (card.suggestion.thresholds?.[at] ?? 2)).map(([id]) => id);
+    this.thresholds = new Map(pairs.map(([id], at) => [id, card.suggestion.thresholds?.[at]]));
     this.suggested = card.suggestion?.thresholds ? sure : null;
     this.rows.show(pairs);
     this.tick(card.undecided ? null : card.answer?.labels ?? this.suggested);
@@ -90,6 +92,12 @@ Marginalia.label.kinds.multi = class {
     this.touched = true;
   }
 
+  // what else the margin says of a label that is pointed at
+  aside(id) {
+    const threshold = this.thresholds.get(id);
+    return threshold === undefined ? "" : this.words_.threshold.replace("{p}", Math.round(100 * threshold));
+  }
+
   choices() {
     return this.rows.choices((id) => this.toggle(id));
   }
@@ -98,7 +106,8 @@ Marginalia.label.kinds.multi = class {
     const names = this.words_.keys;
     this.rows.bind(keys, (id) => this.toggle(id));
     keys.register({ action: "digits", key: "1 … 9", label: names.tickDigits, run: () => false });
-    keys.register({ action: "none", key: this.noneKey, label: names.none, run: () => this.toggleNone() });
+    keys.register({ action: "none", label: names.none, run: () => this.toggleNone() });
+    if (this.noneKey === "0") keys.register({ action: "none-0", key: "0", label: names.none, run: () => this.toggleNone() });
     keys.register({ action: "accept", label: names.acceptSet, run: () => {
       if (!this.suggested) return;
       this.tick(this.suggested);

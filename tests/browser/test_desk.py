@@ -11,6 +11,7 @@ from apps.annotation.models import Annotation, Comment, Lease, Task
 from apps.annotation.services import golds
 from apps.notices.models import Notice
 from apps.projects.models import Label, Membership, Project
+from apps.quality.models import Review
 from tests.annotation import make
 from tests.browser.conftest import Open, suggest
 from tests.browser.label_page import PAGE, focused, saved, text, wait_text
@@ -168,6 +169,23 @@ def test_newcomers_see_what_was_agreed_after_each_answer(
     expect(lesson).to_be_hidden()
     page.keyboard.press("1")
     expect(lesson).to_contain_text("Right")
+
+
+def test_an_answer_that_was_sent_back_is_opened_by_its_link(
+    open_page: Open, desk: Project, texts: list[Task], bob: User, rita: User
+) -> None:
+    said = make.answer_next(desk, bob, desk.labels.all()[0].pk).annotation
+    Review.objects.create(
+        project=desk, annotation=said, annotator=bob, by=rita, verdict="rejected", reason="Read it again."
+    )
+    page = open_page(bob, f"{PAGE}?item={said.item_id}")
+    expect(page.locator(".sent-back")).to_have_text("Read it again.")
+    expect(page.locator("#item-state")).to_contain_text(desk.labels.all()[0].name)
+    page.keyboard.press("2")
+    wait_text(page, texts[1].item.text)
+    saved(page)
+    newest = Annotation.objects.order_by("-pk")[0]
+    assert (newest.item_id, newest.label) == (said.item_id, desk.labels.all()[1])
 
 
 def test_paused_people_read_why(open_page: Open, desk: Project, texts: list[Task], bob: User) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Task
@@ -152,3 +152,27 @@ def test_axe_finds_nothing(
         page.wait_for_timeout(150)
         found = axe.run(page)
         assert found.violations_count == 0, found.generate_report()
+
+
+def test_answers_survive_an_outage_and_a_reload(
+    open_page: Open, several: Project, texts: list[Task], bob: User
+) -> None:
+    labels = list(several.labels.all())
+    page = open_page(bob, PAGE)
+
+    def cut(route: Route) -> None:
+        route.abort()
+
+    page.route("**/label/submit/", cut)
+    for keys in (("1", "2", "Enter"), ("0", "Enter")):
+        for key in keys:
+            page.keyboard.press(key)
+    expect(page.locator("#saved")).to_have_text("2 unsent")
+    page.reload()
+    expect(page.locator("#saved")).to_have_text("2 unsent")
+    assert not Annotation.objects.exists()
+    page.unroute("**/label/submit/", cut)
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    wait_text(page, texts[2].item.text)
+    saved(page)
+    assert said() == [{"labels": [labels[0].pk, labels[1].pk]}, {"labels": []}]
