@@ -7,7 +7,7 @@
   const words = JSON.parse(document.getElementById("map-words").textContent);
   const find = (selector) => root.querySelector(selector);
   const over = find(".map-over"), found = find(".map-found"), reader = find(".map-reader");
-  const MOST_CORNERS = 150;
+  const MOST_CORNERS = 80;
   let view, points, legend, chosen = -1, pointed = -1, lasso = false, asked = 0;
 
   const shown = (i) => legend.places[i] !== 255;
