@@ -10,9 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User
-from apps.annotation.models import Annotation
+from apps.annotation.models import Annotation, Audience
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
+from apps.explore.models import SavedView
 from apps.feedback.models import IntakeKey, RegressionCase, SavedQueue, Ticket
 from apps.learning.models import TrainingRun
 from apps.notices.models import Delivery, Notice, Webhook
@@ -56,6 +57,8 @@ class Objects:
             "api_rollback": self._number,
             "adjudicate": lambda user: {"pk": self.adjudication.pk},
             "api_adjudication": lambda user: {"pk": self.adjudication.pk},
+            "audience": lambda user: {"pk": self.audience.pk},
+            "api_audience": lambda user: {"pk": self.audience.pk},
             "alarm": lambda user: {"pk": self.alarm.pk},
             "alarm_rule": lambda user: {"pk": self.alarm.rule_id},
             "api_alarm": lambda user: {"pk": self.alarm.pk},
@@ -70,6 +73,7 @@ class Objects:
             "ticket": lambda user: {"number": self.ticket.number},
             "triage_queue": lambda user: {"pk": self.queue(user).pk},
             "case": lambda user: {"pk": self.case.pk},
+            "saved_view": lambda user: {"pk": self.view(user).pk},
             "api_ticket": lambda user: {"number": self.ticket.number},
             "api_case": lambda user: {"pk": self.case.pk},
             "intake_key_revoke": lambda user: {"pk": self.intake_key.pk},
@@ -95,6 +99,10 @@ class Objects:
     @cached_property
     def adjudication(self) -> Adjudication:
         return Adjudication.objects.create(project=self.project, item=self.item, why=Adjudication.Why.ASKED)
+
+    @cached_property
+    def audience(self) -> Audience:
+        return Audience.objects.create(project=self.project, name="experts")
 
     @cached_property
     def member(self) -> Membership:
@@ -220,6 +228,11 @@ class Objects:
 
     def queue(self, user: User | None) -> SavedQueue:
         made, _new = SavedQueue.objects.get_or_create(project=self.project, owner=user, name="mine", query="reach=2")
+        return made
+
+    def view(self, user: User | None) -> SavedView:
+        owner = user or User.objects.first()
+        made, _new = SavedView.objects.get_or_create(project=self.project, by=owner, name="walk", shared=True)
         return made
 
     @cached_property

@@ -66,7 +66,7 @@ class BulkForm(forms.Form):
 def chosen(project: Project, can: frozenset[Capability], given: QueryDict) -> list[int]:
     """Ids of the rows that were ticked, or of everything that matches the list's filters."""
     if given.get("everything"):
-        return bulk.all_that_match(project, filter_of(project, can, given).filters)
+        return bulk.all_that_match(project, filter_of(project, can, given).listing)
     ids = [int(pk) for pk in given.getlist("item")[:MOST_TICKED] if pk.isdecimal() and len(pk) < 19]
     if not ids:
         raise InvalidInput(_("Tick at least one item."), field="item")

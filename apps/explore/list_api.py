@@ -123,7 +123,7 @@ class Bulk(APIView):
         if "items" in wanted:
             ids = bulk.among(project, wanted["items"])
         else:
-            ids = bulk.all_that_match(project, _filter(project, user, wanted["filters"]).filters)
+            ids = bulk.all_that_match(project, _filter(project, user, wanted["filters"]).listing)
         wish = bulk.Wish(
             act=wanted["act"],
             wanted=wanted.get("wanted") or project.wanted,

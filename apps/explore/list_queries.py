@@ -56,11 +56,12 @@ def page(project: Project, listing: Listing, after: str = "", *, limit: int = 50
     return ItemPage(rows, _mark(*found[-1]) if more else "")
 
 
-def matching(project: Project, by: Filters, most: int) -> list[int]:
-    """Ids of the items that match, the newest first, and not more than `most`."""
-    made = statement(project, by, ORDERS["newest"])
+def matching(project: Project, listing: Listing, most: int) -> list[int]:
+    """Ids of all items of the list in its order, and not more than `most`."""
+    made = statement(project, listing.by, listing.order)
+    sql = made.sql("i.id") + f" ORDER BY {listing.order.sql} LIMIT %(limit)s"
     with _patience(PATIENCE_MS), connection.cursor() as cursor:
-        cursor.execute(made.sql("i.id") + " ORDER BY i.id DESC LIMIT %(limit)s", made.values | {"limit": most})
+        cursor.execute(sql, made.values | {"limit": most})
         return [pk for (pk,) in cursor.fetchall()]
 
 

@@ -14,7 +14,7 @@ from apps.annotation.services.changes import MOST
 from apps.common.errors import DomainError, InvalidInput
 from apps.content.models import Item
 from apps.explore import list_queries
-from apps.explore.list_sql import Filters
+from apps.explore.list_queries import Listing
 from apps.projects.models import Project
 
 QUEUE, LABEL, SHELVE, RESTORE = "queue", "label", "archive", "restore"
@@ -57,8 +57,8 @@ def among(project: Project, ids: Sequence[int]) -> list[int]:
     return list(Item.objects.filter(project=project, pk__in=ids).order_by("-pk").values_list("pk", flat=True))
 
 
-def all_that_match(project: Project, by: Filters) -> list[int]:
-    found = list_queries.matching(project, by, MOST + 1)
+def all_that_match(project: Project, listing: Listing) -> list[int]:
+    found = list_queries.matching(project, listing, MOST + 1)
     if len(found) > MOST:
         raise DomainError(
             _("More than %(most)d items match. One act reaches that many at most: choose narrower filters.")
