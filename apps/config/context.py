@@ -117,6 +117,7 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
             {
                 "labelling_settings",
                 "audiences",
+                "audience",
                 "serving_settings",
                 "intake_keys",
                 "intake_key",
@@ -155,7 +156,7 @@ _QUALITY: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
 _SETTINGS: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
     ("project_settings", gettext_lazy("Project"), Capability.MANAGE, frozenset()),
     ("labelling_settings", gettext_lazy("Labelling"), Capability.MANAGE, frozenset()),
-    ("audiences", gettext_lazy("Groups"), Capability.MANAGE, frozenset()),
+    ("audiences", gettext_lazy("Groups"), Capability.MANAGE, frozenset({"audience"})),
     ("serving_settings", gettext_lazy("Serving"), Capability.MANAGE, frozenset()),
     ("intake_keys", gettext_lazy("Feedback keys"), Capability.MANAGE, frozenset({"intake_key"})),
     ("feedback_settings", gettext_lazy("Feedback rules"), Capability.MANAGE, frozenset()),

@@ -24,8 +24,8 @@ from apps.projects.models import Project
 _BAND = {
     Task.Reason.FEEDBACK: -(1 << 55),
     Task.Reason.FLIP: -(1 << 54),
-    Task.Reason.SUSPECT: -(1 << 53),
-    Task.Reason.CHOSEN: -(1 << 52),
+    Task.Reason.CHOSEN: -(1 << 53),
+    Task.Reason.SUSPECT: -(1 << 52),
 }
 
 KEPT_FOR_OTHERS = timedelta(days=1)  # where somebody has answered already, others go first so long
