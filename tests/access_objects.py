@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User
-from apps.annotation.models import Annotation, Audience
+from apps.annotation.models import Annotation, Audience, Comment
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
 from apps.explore.models import SavedView
@@ -46,6 +46,7 @@ class Objects:
             "api_import": lambda user: {"pk": self.job.pk},
             "item": lambda user: {"pk": self.item.pk},
             "api_item": lambda user: {"pk": self.item.pk},
+            "item_comment_remove": lambda user: {"pk": self.item.pk, "comment": self.comment.pk},
             "run": lambda user: {"pk": self.run.pk},
             "api_run": lambda user: {"pk": self.run.pk},
             "version": self._number,
@@ -158,6 +159,11 @@ class Objects:
                 project=self.project, annotation=said, annotator=owner, by=owner, verdict="rejected", reason="Look again."
             )
         return found
+
+    @cached_property
+    def comment(self) -> Comment:
+        by = User.objects.create_user("cara@example.org", "correct horse battery")
+        return Comment.objects.create(item=self.item, by=by, text="Walk")
 
     @cached_property
     def job(self) -> ImportJob:
