@@ -22,7 +22,7 @@ from apps.annotation.opinion_table import OpinionTable
 from apps.content.models import Item, Split
 from apps.learning.models import LiveHead
 from apps.projects.models import Label, Project
-from apps.quality.services import crowd, ruling, waiting
+from apps.quality.services import crowd, rules, ruling, waiting
 from workers.learning import quality
 from workers.learning.types import Consensus
 
@@ -95,7 +95,7 @@ def _rulings(project: Project, shared: OpinionTable) -> tuple[str, str, list[rul
     if rule == Rule.CROWDLAB:
         found, source = _crowdlab(project, shared, items, order, tables)
     else:
-        found, source = _by_people(rule, tables, len(order)), ""
+        found, source = rules.by_people(rule, tables, len(order)), ""
     several = project.task_kind == Project.TaskKind.MULTI
     made = ruling.of_labels(shared, items, order, found) if several else ruling.of_label(shared, items, order, found[0])
     return rule, source, made
@@ -110,56 +110,29 @@ def _tables(shared: OpinionTable, order: list[int]) -> list[Floats]:
     return [quality.table(shared.items, shared.annotators, shared.has(pk).astype(np.int64))[0] for pk in order]
 
 
-def _by_people(rule: Rule, tables: list[Floats], k: int) -> list[Consensus]:
-    classes = k if len(tables) == 1 else 2
-    if rule == Rule.MAJORITY:
-        return [quality.majority(table, n_classes=classes) for table in tables]
-    return [_dawid_skene(table, classes) for table in tables]
-
-
-def _dawid_skene(table: Floats, k: int) -> Consensus:
-    """Among the classes that anybody named: any other could take the place of one of them, and nothing would tell."""
-    named, place = np.unique(table[~np.isnan(table)].astype(np.int64), return_inverse=True)
-    narrow = np.full_like(table, np.nan)
-    narrow[~np.isnan(table)] = place
-    found = quality.dawid_skene(narrow, n_classes=len(named))
-    probabilities = np.zeros((len(table), k))
-    probabilities[:, named] = found.probabilities
-    return Consensus(named[found.labels], probabilities, found.quality, found.raters, found.tied)
-
-
 def _crowdlab(
     project: Project, shared: OpinionTable, items: NDArray[np.int64], order: list[int], tables: list[Floats]
 ) -> tuple[list[Consensus], str]:
     """Held-out texts are left to people: a model that helped to decide a truth would be measured by its own word."""
-    by_people = _by_people(Rule.DAWID_SKENE, tables, len(order))
+    by_people = rules.by_people(Rule.DAWID_SKENE, tables, len(order))
     held = set(
         Item.objects.filter(project=project, split=Split.HOLDOUT, pk__in=items.tolist()).values_list("pk", flat=True)
     )
     pool = np.array([item not in held for item in items.tolist()])
     several = project.task_kind == Project.TaskKind.MULTI
     shares = (
-        np.column_stack([found.probabilities[:, 1] for found in _by_people(Rule.MAJORITY, tables, 2)])
+        np.column_stack([found.probabilities[:, 1] for found in rules.by_people(Rule.MAJORITY, tables, 2)])
         if several
-        else (_by_people(Rule.MAJORITY, tables, len(order))[0].probabilities)
+        else (rules.by_people(Rule.MAJORITY, tables, len(order))[0].probabilities)
     )
     says = crowd.probabilities(project, items[pool], shares[pool], order) if pool.any() else None
     if says is None:
         return by_people, ""
-    p = says.probabilities
-    out = []
-    for at, (table, people) in enumerate(zip(tables, by_people, strict=True)):
-        mine = np.column_stack([1 - p[:, at], p[:, at]]) if several else p
-        out.append(_joined(quality.crowdlab(table[pool], mine), people, pool))
-    return out, says.source
-
-
-def _joined(with_model: Consensus, people: Consensus, pool: NDArray[np.bool_]) -> Consensus:
-    labels, probabilities = people.labels.copy(), people.probabilities.copy()
-    good, tied = people.quality.copy(), people.tied.copy()
-    labels[pool], probabilities[pool], good[pool] = with_model.labels, with_model.probabilities, with_model.quality
-    tied[pool] = with_model.tied
-    return Consensus(labels, probabilities, good, with_model.raters, tied)
+    found = [
+        rules.with_model(table, rules.column(says.probabilities, at) if several else says.probabilities, people, pool)
+        for at, (table, people) in enumerate(zip(tables, by_people, strict=True))
+    ]
+    return found, says.source
 
 
 def _countable(project: Project, said: OpinionTable) -> OpinionTable:
