@@ -31,7 +31,9 @@ def pages(page: Page, start: str = "/", *, most: int = 400) -> Iterator[str]:
         most -= 1
         assert answer.status == 200, f"{path}: {answer.status}"
         yield path
-        for found in page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)"):
+        for found in page.eval_on_selector_all(
+            "a[href]", 'links => links.map(link => new URL(link.getAttribute("href"), document.baseURI).href)'
+        ):
             where = urlsplit(found)
             target = where.path + (f"?{where.query}" if where.query else "")
             if where.netloc == origin.netloc and not NOT_PAGES.search(target) and kind_of(target) not in seen:
