@@ -57,14 +57,14 @@ class Frame:
 # url name, words, icon, capability, and the url names that light it up too; a name that does not exist yet is left out
 _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ("project", gettext_lazy("Overview"), "project", Capability.VIEW, frozenset()),
-    ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history"})),
+    ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history", "label_summary"})),
     ("triage", gettext_lazy("Triage"), "triage", Capability.TRIAGE, frozenset({"ticket", "cases", "signals"})),
     (
         "items",
         gettext_lazy("Explore"),
         "items",
         Capability.VIEW,
-        frozenset({"item", "map", "similar", "saved_views", "item_bulk", "changes"}),
+        frozenset({"item", "item_comments", "map", "similar", "saved_views", "item_bulk", "changes"}),
     ),
     (
         "agreement",
@@ -140,7 +140,7 @@ _INSIGHT: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
     ("rewards", gettext_lazy("Thanks"), Capability.TRIAGE, frozenset()),
 )
 _EXPLORE: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
-    ("items", gettext_lazy("Items"), Capability.VIEW, frozenset({"item", "item_bulk"})),
+    ("items", gettext_lazy("Items"), Capability.VIEW, frozenset({"item", "item_bulk", "item_comments"})),
     ("map", gettext_lazy("Map"), Capability.VIEW, frozenset()),
     ("similar", gettext_lazy("Similar items"), Capability.ANNOTATE, frozenset()),
     ("changes", gettext_lazy("Changes"), Capability.REVIEW, frozenset()),

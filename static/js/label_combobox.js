@@ -110,6 +110,7 @@ Marginalia.label.Combobox = class {
     } else if (event.key === "Enter") {
       event.preventDefault();
       if (!this.list.hidden && this.found[this.at]) this.accept(this.found[this.at].id);
+      else if (this.stay && !this.input.value) { this.close(); this.leave(); } // done with searching
     } else if (event.key === "Escape") {
       event.preventDefault();
       event.stopPropagation();

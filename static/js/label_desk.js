@@ -196,10 +196,18 @@ Marginalia.label.Desk = class {
     if (outcome?.value === "late") Marginalia.toast(this.words.late, "careful");
     this.why = piece.getElementById("empty-state")?.content;
     const lesson = piece.getElementById("lesson");
-    if (outcome && "training" in outcome.dataset) this.training = Number(outcome.dataset.training);
+    if (outcome && "training" in outcome.dataset) this.trained(Number(outcome.dataset.training));
     if (lesson && this.lesson) this.lesson.show(lesson, () => this.settle(Boolean(cards.length)));
     else this.settle(Boolean(cards.length));
     this.saved?.(op);
+  }
+
+  trained(left) {
+    this.training = left;
+    const line = document.getElementById("training");
+    if (!line) return;
+    line.hidden = !left;
+    line.textContent = line.textContent.replace(/\d+/, left);
   }
 
   undone(cards, outcome) {

@@ -24,6 +24,55 @@ def desk(project: Project, texts: list[Task]) -> Project:
     return project
 
 
+def test_a_whole_session_by_keyboard_only(
+    open_page: Open, desk: Project, many: list[Label], texts: list[Task], bob: User, rita: User
+) -> None:
+    suggest(desk, many[40], many[7], many[3])
+    page = open_page(bob, "/p/bank/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("label")
+    page.keyboard.press("Enter")
+    wait_text(page, texts[0].item.text)
+    page.keyboard.press("1")
+    wait_text(page, texts[1].item.text)
+    page.keyboard.press("/")
+    page.keyboard.type("exrt")
+    page.keyboard.press("Enter")
+    wait_text(page, texts[2].item.text)
+    page.keyboard.press("c")
+    page.keyboard.type("unsure")
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    page.keyboard.press("a")
+    wait_text(page, texts[3].item.text)
+    page.keyboard.press("u")
+    page.keyboard.press("1")
+    wait_text(page, texts[4].item.text)
+    page.keyboard.press("s")
+    wait_text(page, texts[5].item.text)
+    page.keyboard.press("t")
+    expect(page.locator("#comment-text")).to_be_focused()
+    page.keyboard.type("@ri")
+    page.keyboard.press("Tab")
+    page.keyboard.type("?")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".comment-text")).to_have_text("@Rita ?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("k")
+    wait_text(page, texts[3].item.text)
+    page.keyboard.press("2")
+    wait_text(page, texts[5].item.text)
+    page.keyboard.press("3")
+    saved(page)
+    page.keyboard.press("q")
+    expect(page.locator("h1")).to_have_text("5 texts answered")
+    standing = {said.item_id: said for said in Annotation.objects.order_by("revision").select_related("label")}
+    answers = [standing[texts[at].item_id] for at in (0, 1, 2, 3, 5)]
+    assert [said.label for said in answers] == [many[40], many[3], many[40], many[7], many[3]]
+    assert (answers[2].note, answers[2].flagged) == ("unsure", True)
+    assert not Annotation.objects.filter(item=texts[4].item).exists()
+
+
 def test_what_cannot_be_decided_gets_a_reason_and_can_be_taken_back(
     open_page: Open, desk: Project, texts: list[Task], bob: User
 ) -> None:
