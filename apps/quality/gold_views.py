@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.http import UserRequest
+from apps.accounts.models import User
 from apps.annotation.models import Gold, Resolution
 from apps.annotation.services.golds import make_gold, retire
 from apps.common.errors import InvalidInput
@@ -20,7 +21,7 @@ from apps.projects.access import Capability, project_for
 from apps.projects.models import Membership, Project
 from apps.quality import gold_queries as queries
 from apps.quality.gold_forms import GoldFileForm, GoldForm
-from apps.quality.key_words import words_of
+from apps.quality.key_words import of_rows
 from apps.quality.services import golds as services
 from apps.quality.services import watch
 
@@ -31,10 +32,10 @@ CANDIDATES = 20
 @require_GET
 def gold(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.REVIEW)
-    return render(request, "quality/gold.html", _page(project))
+    return render(request, "quality/gold.html", _page(project, request.user))
 
 
-def _page(project: Project) -> dict[str, Any]:
+def _page(project: Project, user: User) -> dict[str, Any]:
     told = queries.told(project)
     people = queries.annotators(project, told)
     candidates = list(queries.candidates(project)[: CANDIDATES + 1])
@@ -48,8 +49,7 @@ def _page(project: Project) -> dict[str, Any]:
         "more": len(candidates) > CANDIDATES,
         "form": GoldFileForm(),
         "fewest": watch.FEWEST,
-        "row_words": words_of("review_gold"),
-    }
+    } | of_rows(user, "review_gold")
 
 
 @login_required
@@ -118,7 +118,7 @@ def gold_import(request: UserRequest, slug: str) -> HttpResponse:
         except InvalidInput as refusal:
             add_refusal(form, refusal)
     bad = bool(form.errors)
-    context = _page(project) | {"form": form if bad else GoldFileForm(), "brought": brought}
+    context = _page(project, request.user) | {"form": form if bad else GoldFileForm(), "brought": brought}
     return render(request, "quality/gold.html", context, status=422 if bad else 200)
 
 

@@ -1,12 +1,20 @@
 """What the keys of a list do, for static/js/rows.js; the keys themselves are the person's own."""
 
-from collections.abc import Iterable
+from typing import Any
 
-from apps.accounts.keymap import ACTIONS
+from apps.accounts.keymap import ACTIONS, keymap_of
+from apps.accounts.models import User
 
 _NAMES = {action.name: action.words for action in ACTIONS}
 
 
-def words_of(*actions: str, moves: bool = True) -> dict[str, str]:
-    wanted: Iterable[str] = (*actions, "next", "previous") if moves else actions
-    return {name: str(_NAMES[name]) for name in wanted}
+def of_rows(user: User, *actions: str, moves: bool = True) -> dict[str, Any]:
+    """`row_words` for the script, `row_keys` for the eye."""
+    wanted = (*actions, "next", "previous") if moves else actions
+    keys = keymap_of(user)
+    shown = [(_shown(keys[name]), _NAMES[name]) for name in wanted] if user.single_keys else []
+    return {"row_words": {name: str(_NAMES[name]) for name in wanted}, "row_keys": shown}
+
+
+def _shown(key: str) -> str:
+    return key.upper() if len(key) == 1 else key

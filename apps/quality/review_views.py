@@ -20,7 +20,7 @@ from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
 from apps.quality import review_queries as queries
 from apps.quality.answer_forms import AnswerForm
-from apps.quality.key_words import words_of
+from apps.quality.key_words import of_rows
 from apps.quality.models import Review
 from apps.quality.review_forms import SampleForm
 from apps.quality.services import reviews as services
@@ -33,11 +33,14 @@ def review(request: UserRequest, slug: str) -> HttpResponse:
     """`?annotator=&label=&confidence=&each=` draw the sample."""
     project = project_for(request.user, slug, need=Capability.REVIEW)
     form = SampleForm(project, request.GET)
-    context = _card(request, project, form) | {
-        "form": form,
-        "authors": queries.by_author(project),
-        "row_words": words_of("review_approve", "review_fix", "review_reject", moves=False),
-    }
+    context = (
+        _card(request, project, form)
+        | {
+            "form": form,
+            "authors": queries.by_author(project),
+        }
+        | of_rows(request.user, "review_approve", "review_fix", "review_reject", moves=False)
+    )
     return render(request, "quality/review.html", context)
 
 

@@ -1,6 +1,7 @@
 from typing import Any, cast
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -74,7 +75,7 @@ class Suspects(APIView):
         body = {
             "run": run.pk if run else None,
             "state": latest.state if latest else None,
-            "error": latest.error if latest else "",
+            "error": _(latest.error) if latest and latest.error else "",
             "looked_at": run.looked_at if run else 0,
             "flagged": run.flagged if run else 0,
             "wrong": found.wrong if found else None,
@@ -113,7 +114,7 @@ class SuspectsAsk(APIView):
         given.is_valid(raise_exception=True)
         run = queries.shown(project)
         if run is None:
-            raise DomainError("There is no list yet. Look for label errors first.")
+            raise DomainError(_("There is no list yet. Look for label errors first."))
         return Response({"asked": services.ask_again(project, run, user, given.validated_data["n"])})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import regex
 from django.db import connection
+from django.utils.translation import gettext_noop
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -58,7 +59,7 @@ def search(project: Project) -> Found:
                 return _by_head(project, rng)
             case Project.TaskKind.SPANS:
                 return _by_version(project, rng)
-    raise LearningError("Behaviour labels these items; there is nobody's label to doubt.")
+    raise LearningError(gettext_noop("Behaviour labels these items; there is nobody's label to doubt."))
 
 
 def _by_head(project: Project, rng: np.random.Generator) -> Found:
@@ -88,7 +89,7 @@ def _examples(
     """Ids, truths and vectors of the pool's labelled texts."""
     encoding = Encoding.objects.filter(project=project).first()
     if encoding is None or not encoding.encoder_digest:
-        raise LearningError("The texts have no vectors yet. Look again when they are computed.")
+        raise LearningError(gettext_noop("The texts have no vectors yet. Look again when they are computed."))
     truths = lessons.read(project, order)
     if truths.said.ndim == 1:
         truths = truths.at(truths.said >= 0)
@@ -98,9 +99,11 @@ def _examples(
     truths = truths.at(np.isin(truths.items, ids))
     ascending = np.argsort(truths.items)
     if len(ids) < FEWEST:
-        raise LearningError("With fewer than 50 labels a model cannot doubt any of them. Label more first.")
+        raise LearningError(
+            gettext_noop("With fewer than 50 labels a model cannot doubt any of them. Label more first.")
+        )
     if not lessons.teachable(truths.said):
-        raise LearningError("All labels are the same, so none can be told from another.")
+        raise LearningError(gettext_noop("All labels are the same, so none can be told from another."))
     return ids, truths.said[ascending], x
 
 
@@ -144,8 +147,10 @@ def _by_version(project: Project, rng: np.random.Generator) -> Found:
         ids = np.sort(rng.choice(ids, MOST, replace=False))
     if len(ids) < FEWEST:
         raise LearningError(
-            "Doubt needs 50 labelled texts that a version has read without having learned from them: "
-            "label on after a training, and let the version predict the pool."
+            gettext_noop(
+                "Doubt needs 50 labelled texts that a version has read without having learned from them: "
+                "label on after a training, and let the version predict the pool."
+            )
         )
     texts = dict(Item.objects.filter(pk__in=ids.tolist()).values_list("pk", "text"))
     truths = dict(Resolution.objects.filter(item__in=ids.tolist()).values_list("item_id", "value"))

@@ -19,7 +19,7 @@ from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
 from apps.quality import suspect_queries as queries
 from apps.quality.answer_forms import AnswerForm
-from apps.quality.key_words import words_of
+from apps.quality.key_words import of_rows
 from apps.quality.models import Suspect, SuspectRun
 from apps.quality.services import suspects as services
 
@@ -41,10 +41,9 @@ def suspects(request: UserRequest, slug: str) -> HttpResponse:
         "latest": latest,
         "working": latest is not None and latest.state in SuspectRun.LIVE,
         "failed": latest is not None and latest.state == SuspectRun.State.FAILED,
-        "row_words": words_of("review_approve", "review_fix"),
         "batch": services.BATCH,
         "engagement": project.task_kind == Project.TaskKind.ENGAGEMENT,
-    }
+    } | of_rows(request.user, "review_approve", "review_fix")
     if run is not None:
         context |= _list(request, run) | _worth(run)
     template = "quality/_suspect_rows.html" if request.htmx and run and "after" in request.GET else None

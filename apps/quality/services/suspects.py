@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.accounts.models import User
 from apps.annotation.models import Resolution, Task
@@ -43,7 +44,9 @@ def due() -> list[int]:
     """Runs that wait for a worker. Those whose worker is gone fail, so that somebody may start anew."""
     gone = SuspectRun.objects.filter(state=SuspectRun.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER)
     gone.update(
-        state=SuspectRun.State.FAILED, finished_at=timezone.now(), error=_("The worker stopped. Look once more.")
+        state=SuspectRun.State.FAILED,
+        finished_at=timezone.now(),
+        error=gettext_noop("The worker stopped. Look once more."),
     )
     waiting = SuspectRun.objects.filter(state=SuspectRun.State.QUEUED, project__archived_at=None)
     return list(waiting.values_list("pk", flat=True))
@@ -66,7 +69,9 @@ def run(run_id: int) -> None:
         held.update(
             state=SuspectRun.State.FAILED,
             finished_at=timezone.now(),
-            error=_("The server could not do this. Look once more, and tell your administrator if it stays."),
+            error=gettext_noop(
+                "The server could not do this. Look once more, and tell your administrator if it stays."
+            ),
         )
         raise
     with transaction.atomic():
@@ -90,6 +95,8 @@ def _keep(job: SuspectRun, found: Found) -> None:
         )
         for place, doubt in enumerate(doubts[:LISTED], start=1)
     )
+    # a new list takes the place of the old one; what people were asked about stays with its outcome
+    Suspect.objects.filter(run__project=job.project, state=State.LISTED).exclude(run=job).delete()
     SuspectRun.objects.filter(pk=job.pk).update(
         state=SuspectRun.State.SUCCEEDED,
         looked_at=found.looked_at,

@@ -37,8 +37,7 @@ def graduate(project: Project) -> int:
         return 0
     seen, golds = queries.seen_by(project), Gold.objects.filter(project=project, retired_at=None)
     through = [user for user in people if seen.get(user, 0) >= project.training_items]
-    short = [user for user in people if 0 < seen.get(user, 0) < project.training_items]
-    for user in short:
+    for user in set(people) - set(through) if golds.exists() else ():
         # whoever made an item gold, or has labelled it before, does not meet it
         left = golds.exclude(by=user).exclude(item__annotations__annotator=user)
         if not left.exists():
