@@ -10,6 +10,7 @@ from apps.annotation.models import Annotation, Resolution, Task
 from apps.annotation.queries import ItemHistory
 from apps.content.models import ImportJob, Item, Split
 from apps.projects.models import Label
+from apps.quality.truth_words import rule_words
 
 How = Resolution.How
 
@@ -29,9 +30,9 @@ def why(item: Item, history: ItemHistory, source: ImportJob | None, *, review: b
     sentences = {
         How.SINGLE: _("%(name)s labelled it, and one answer was enough.") % {"name": by},
         How.BEHAVIOUR: _("It is what people clicked."),
-        How.CONSENSUS: _agreed(truth, len(opinions)),
+        How.CONSENSUS: _agreed(item, truth, len(opinions)),
         How.IMPORTED: _imported(source),
-        How.ADJUDICATED: _decided(by, len(opinions)),
+        How.ADJUDICATED: _decided(by, sum(said.annotator_id != truth.by_id for said in opinions)),
         How.GOLD: _("%(name)s made it a gold item: its label is beyond doubt.") % {"name": by},
     }
     return sentences[How(truth.how) if review or truth.how != How.GOLD else How.ADJUDICATED]
@@ -54,13 +55,11 @@ def _decided(by: str, n: int) -> str:
     return several % {"name": by, "n": n}
 
 
-def _agreed(truth: Resolution, n: int) -> str:
+def _agreed(item: Item, truth: Resolution, n: int) -> str:
     if truth.agreement is None:
         return ngettext("%(n)d person answered, and it is what they say.", "%(n)d people agree on it.", n) % {"n": n}
-    values = {"k": round(truth.agreement * n), "n": n, "sure": round((truth.certainty or 0) * 100)}
-    if truth.certainty is None:
-        return _("%(k)d of %(n)d people say so.") % values
-    return _("%(k)d of %(n)d people say so; the consensus is %(sure)d per cent sure of it.") % values
+    said = _("%(k)d of %(n)d people say so.") % {"k": round(truth.agreement * n), "n": n}
+    return f"{said} {rule_words(item.project, truth)}".strip()
 
 
 def _not_yet(item: Item, history: ItemHistory) -> str:

@@ -20,7 +20,7 @@ from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
 from apps.quality import adjudication_cards as cards
 from apps.quality.adjudication_forms import OwnAnswerForm
-from apps.quality.key_words import words_of
+from apps.quality.key_words import of_rows
 from apps.quality.models import Adjudication
 from apps.quality.services import adjudication as services
 from apps.quality.services import consensus
@@ -63,11 +63,12 @@ def _page(
         "card": card,
         "done": done,
         "done_card": cards.card(done, authors=True) if done else None,
-        "waiting": f"{COUNTED}+" if n > COUNTED else n,
+        "waiting": min(n, COUNTED),
+        "plus": "+" if n > COUNTED else "",
         "own": form or (OwnAnswerForm(card.row, marks=card.every_mark) if card else None),
-        "row_words": words_of(*ACTS, moves=False),
         "round": consensus.last_round(project),
     }
+    context |= of_rows(request.user, *ACTS, moves=False)
     template = "quality/_adjudication.html" if request.htmx else "quality/adjudicate.html"
     return render(request, template, context, status=422 if form is not None else 200)
 

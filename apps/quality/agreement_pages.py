@@ -11,11 +11,15 @@ from apps.common.drawing import Measured, Span, Trend, span, trend
 from apps.learning import reports
 from apps.projects.models import Label, Project
 from apps.quality import anchoring
+from apps.quality.adjudication_cards import waiting
 from apps.quality.agreement_figures import Figure, Figures, Person, table_of
 from apps.quality.agreement_store import Found
+from apps.quality.services import consensus
 
 RELIABLE, TENTATIVE = 0.8, 0.667  # Krippendorff (2004)
 SHOWN_LABELS = 200
+COUNTED = 999
+Rule = Project.Consensus
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,3 +260,47 @@ def anchoring_words(project: Project, found: anchoring.Anchoring) -> str:
 
 def _points(share: float) -> str:
     return number_format(round(share * 100, 1), 1)
+
+
+def rule_context(project: Project) -> dict[str, Any]:
+    """How several answers become one here, when that was last done, and what waits for a reviewer."""
+    last = consensus.last_round(project)
+    n = waiting(project)[: COUNTED + 1].count()
+    return {
+        "rule": project.get_consensus_display(),
+        "rule_words": rule_words(project, last),
+        "round": last,
+        "waiting": min(n, COUNTED),
+        "plus": "+" if n > COUNTED else "",
+    }
+
+
+def rule_words(project: Project, last: consensus.Round | None) -> str:
+    if project.task_kind == Project.TaskKind.SPANS:
+        return _("Spans that more than half of the people marked alike stay. The other rules know no spans.")
+    if project.consensus == Rule.MAJORITY:
+        return _("What most people say stands at once; a tie asks somebody more, and then a reviewer.")
+    few = _("Below %(n)d texts with several answers nobody's habits can be told, so the majority decides.") % {
+        "n": consensus.LEAST
+    }
+    if last is not None and last.items < consensus.LEAST:
+        return few
+    if project.consensus == Rule.DAWID_SKENE:
+        return _("Everybody's habits are estimated from all answers, and each answer weighs as much as it has earned.")
+    return _model_words(last.source if last else "")
+
+
+def _model_words(source: str) -> str:
+    held = _("Texts that are held out to measure the model are left to people alone.")
+    if source == "live_head":
+        words = _(
+            "People and the live head weigh in together. For each text a head is asked that did not learn from it "
+            "(cross-fitting in five parts)."
+        )
+    elif source:
+        words = _("People and version %(version)s weigh in together, on texts that it was not trained on.") % {
+            "version": source
+        }
+    else:
+        return _("No model knows enough of these texts yet, so people alone are weighed (Dawid–Skene) until it does.")
+    return f"{words} {held}"

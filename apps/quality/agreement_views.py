@@ -29,4 +29,5 @@ def agreement(request: UserRequest, slug: str) -> HttpResponse:
     }
     context |= agreement_pages.context(project, found, label)
     context |= agreement_pages.anchoring_context(project, anchoring.measured(project, wanted.since))
+    context |= agreement_pages.rule_context(project)
     return render(request, "quality/agreement.html", context)

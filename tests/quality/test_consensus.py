@@ -1,6 +1,8 @@
 """Several answers become one by the project's rule; what it cannot settle waits for a reviewer."""
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from apps.projects.models import Label, Project
 from apps.quality.models import Adjudication
 from apps.quality.services import consensus
 from tests.annotation import make
+from tests.bench import consensus as bench
+from tests.conftest import ClientOf
 from tests.learning import rows as learning_rows
 from tests.quality.said import opinion, opinions, task_of
 from workers.learning import quality
@@ -228,3 +232,47 @@ def test_a_project_with_nothing_new_is_not_looked_at_again(
     opinion(item, people[0], labels[1], revision=2)
     consensus.settle_due()
     assert looked == [project.pk] * 2
+
+
+SNIPPETS = Path(__file__).parents[3] / "shared" / "data" / "amazon_snippets_20_raters.jsonl"
+
+
+@pytest.mark.skipif(not SNIPPETS.exists(), reason="the shared data are not here")
+def test_three_of_twenty_raters_come_at_least_as_near_to_all_twenty_as_by_majority(
+    project: Project, rita: User, labels: list[Label], client_of: ClientOf
+) -> None:
+    """Through the pages and services; the live head of this test knows the words alone. The bench `consensus` draws many
+    times, with the real one."""
+    _rule(project, "crowdlab")
+    texts, said = bench.polarity(SNIPPETS, 700)
+    everybody, settled = bench.reference(said)
+    few = said[:, np.random.default_rng(8).choice(20, 3, replace=False)].astype(int)
+    items = learning_rows.items(project, [f"{at} {text}" for at, text in enumerate(texts)])
+    learning_rows.vectors_for(items, _words(texts))
+    LiveHead.objects.create(project=project, encoder_digest=learning_rows.DIGEST)
+    _answers(project, items, make.people(project, 3), few, labels)
+    first = quality.majority(few.astype(float), n_classes=3)
+    for item, code, tied in zip(items, first.labels, first.tied, strict=True):
+        if not tied:
+            _truth(item, labels[code])
+
+    page = client_of(rita).get(f"/p/{project.slug}/agreement/")
+    assert page.context["figures"].headline.value == pytest.approx(
+        quality.krippendorff_alpha(few.astype(float), n_classes=3).value, abs=1e-12
+    )
+    for rule in ("dawid_skene", "crowdlab"):
+        _rule(project, rule)
+        done = consensus.settle(project)
+        assert done.source == ("live_head" if rule == "crowdlab" else "")
+        truth = dict(Resolution.objects.values_list("item", "label"))
+        right = np.array([truth.get(item.pk) == labels[code].pk for item, code in zip(items, everybody, strict=True)])
+        assert right[settled].mean() >= (first.labels == everybody)[settled].mean()
+
+
+def _words(texts: list[str]) -> np.ndarray:
+    """A bag of hashed words on the unit sphere: an encoder for tests."""
+    out = np.zeros((len(texts), 256), dtype=np.float32)
+    for row, text in enumerate(texts):
+        for word in text.lower().split():
+            out[row, int(hashlib.sha256(word.encode()).hexdigest()[:8], 16) % 256] += 1
+    return learning_rows.unit(out + 1e-6)

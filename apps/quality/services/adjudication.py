@@ -1,7 +1,6 @@
 """A reviewer decides what the consensus could not settle, or sends it back; the last step can be undone."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -61,7 +60,7 @@ def send_back(row: Adjudication, by: User, comment: str) -> Adjudication:
         User.objects.filter(pk__in=set(said.annotators.tolist()) | spoke),
         project=locked.project,
         kind="sent_back",
-        title=_words("Please look at this text again"),
+        title=lambda: _("Please look at this text again"),
         body=comment,
         url=url,
         key=f"adjudication-{locked.pk}",
@@ -101,10 +100,6 @@ def _close(row: Adjudication, by: User, state: Adjudication.State, *, at: Any) -
     row.state, row.by, row.closed_at = state, by, at
     row.save(update_fields=["state", "by", "closed_at", "comment"])
     return row
-
-
-def _words(title: str) -> Callable[[], str]:
-    return lambda: _(title)
 
 
 def _others(project: Project, spoke: set[int]) -> bool:
