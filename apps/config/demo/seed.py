@@ -1,12 +1,12 @@
-"""A lived-in project from real bank questions, made through the same services that people use.
+"""Lived-in projects from real texts, the first of them bank questions, made through the same services that people use.
 
 It needs the workers: vectors, the live head and the first version come from them, as they would for anybody.
 """
 
 import csv
+import random
 import secrets
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,9 +17,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.accounts.models import User
-from apps.annotation import services as annotation
-from apps.annotation.models import Resolution, Task
-from apps.config.demo import feedback
+from apps.annotation.models import Annotation, Task
+from apps.config.demo import crowd, feedback, others
 from apps.content import services as content
 from apps.content.models import Item
 from apps.content.tasks import import_file
@@ -44,6 +43,26 @@ Customers of a bank write to support. Choose the **one** intent that an agent wo
 - When two intents fit, take the one that must be dealt with **first**.
 - Not sure? Press **S** and leave it to a colleague, or **F** to flag it for the lead.
 """
+
+LABEL_GROUPS = {
+    "Top-ups": ["top_up", "topping"],
+    "Transfers": ["transfer", "beneficiary", "receiving_money"],
+    "Cash": ["cash", "atm", "wrong_amount"],
+    "Exchange": ["exchange", "currency", "fiat"],
+    "Identity and account": [
+        "identity",
+        "passcode",
+        "details",
+        "account",
+        "age_limit",
+        "country",
+        "lost_or_stolen_phone",
+    ],
+    "Cards": ["card", "pin", "contactless", "apple_pay", "visa", "virtual"],
+    "Payments and fees": ["payment", "charge", "fee", "refund", "direct_debit", "balance", "request"],
+}
+WITH_EXAMPLES = 24  # of the labels
+SAME_PEOPLE = (0, 0, 1, 0, 2)  # who answers in turn: most answers are of the one who signs in
 
 PEOPLE = [
     ("annotator", "Ana Annotator", Role.ANNOTATOR),
@@ -78,17 +97,17 @@ def people() -> list[Login]:
 def fill(say: Callable[[str], object]) -> None:
     """What the project still lacks: content, first labels, a version that serves. Takes up where it was cut off."""
     truth, project = _truth(), Project.objects.get(slug=SLUG)
-    member = {role: User.objects.get(memberships__project=project, memberships__role=role) for _, _, role in PEOPLE}
+    member = {role: User.objects.get(email=_email(word)) for word, _name, role in PEOPLE}
     administrator = member[Role.ADMINISTRATOR]
     if Task.objects.filter(project=project).count() < len(truth):
         say(f"importing {len(truth):,} bank questions …")
         _import(project, administrator, len(truth))
-    if Resolution.objects.filter(project=project).count() < ALREADY_LABELLED:
+    if Annotation.objects.filter(project=project).count() < ALREADY_LABELLED:
         say("reading them (a vector each) and choosing typical ones to begin with …")
         _wait("the vectors", lambda: _encoded(project))
         _wait("the first items of the queue", lambda: _top(project).exists())
         say(f"labelling {ALREADY_LABELLED} of them …")
-        _label(project, member[Role.ANNOTATOR], truth)
+        _label(project, member[Role.ANNOTATOR], administrator, truth)
     if registry.live_version(project) is None:
         say("training version 1 and taking it live …")
         _first_version(project, administrator)
@@ -97,6 +116,7 @@ def fill(say: Callable[[str], object]) -> None:
         say(f"letting customers say what they think of it, {feedback.DAYS} days of them (simulated) …")
         _wait("the first predictions", partial(_answered, live))
         feedback.send(project, live, truth)
+    others.fill(project, say, _wait)
 
 
 def _answered(version: ModelVersion) -> bool:
@@ -110,16 +130,38 @@ def _truth() -> dict[str, str]:
 
 def _project(names: list[str]) -> Project:
     project = Project.objects.create(
-        slug=SLUG, name="Bank questions", encoder="minilm-l6", guidelines=GUIDELINES, seed=7
+        **{"slug": SLUG, "name": "Bank questions", "encoder": "minilm-l6", "guidelines": GUIDELINES, "seed": 7},
+        **{"undecided_reasons": crowd.REASONS, "blind_share": 0.1, "gold_share": 0.05},
+        **{"overlap_share": 0.12, "overlap_wanted": 3},
     )
+    group, examples = crowd.groups(names, LABEL_GROUPS), _examples(names[:WITH_EXAMPLES])
     Label.objects.bulk_create(
-        Label(project=project, name=name, color=place % 12 + 1, position=place) for place, name in enumerate(names)
+        Label(
+            **{"project": project, "name": name, "color": place % 12 + 1, "position": place, "group": group[name]},
+            examples=examples.get(name, ""),
+        )
+        for place, name in enumerate(names)
     )
     return project
 
 
+def _examples(names: list[str]) -> dict[str, str]:
+    """Two short questions for each."""
+    found: dict[str, list[str]] = {name: [] for name in names}
+    with DATA.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            mine = found.get(row["label"])
+            if mine is not None and len(mine) < 2 and len(row["text"]) < 70:
+                mine.append(row["text"])
+    return {name: "\n".join(texts) for name, texts in found.items()}
+
+
+def _email(word: str) -> str:
+    return f"{word}@demo.example"
+
+
 def _person(project: Project, word: str, name: str, role: Role) -> Login:
-    login = Login(str(role.label), f"{word}@demo.example", secrets.token_urlsafe(12))
+    login = Login(str(role.label), _email(word), secrets.token_urlsafe(12))
     user = User.objects.create_user(login.email, login.password, name=name)
     Membership.objects.create(project=project, user=user, role=role)
     return login
@@ -142,18 +184,21 @@ def _top(project: Project) -> QuerySet[Task]:
     return Task.objects.filter(project=project, rank__lt=Task.TOP, state=Task.State.OPEN)
 
 
-def _label(project: Project, annotator: User, truth: Mapping[str, str]) -> None:
-    """As a person would, at a machine's pace: claim, answer, and let the live head catch up now and then."""
-    labels = dict(Label.objects.filter(project=project).values_list("name", "pk"))
-    already = Resolution.objects.filter(project=project).count()
+def _label(project: Project, annotator: User, administrator: User, truth: Mapping[str, str]) -> None:
+    """As people would, at a machine's pace: claim, answer, and let the live head catch up now and then."""
+    labels = crowd.Labels(project)
+    already = Annotation.objects.filter(project=project).count()
+    draw = random.Random(SLUG + str(already))  # noqa: S311 - the same people every time
+    if not already:
+        crowd.golds(labels, administrator, lambda item: truth[item.external_id])
+    people = crowd.team(project, annotator)
     for done in range(already, ALREADY_LABELLED, LABELS_PER_ROUND):
         before = _revision(project)
-        for _turn in range(min(LABELS_PER_ROUND, ALREADY_LABELLED - done)):
-            lease = annotation.claim(project, annotator, ahead=1)[0]
-            label = labels[truth[lease.task.item.external_id]]
-            answer = annotation.Answer(token=lease.token, key=uuid.uuid4(), label=label, seconds=4.0)
-            annotation.submit(project, annotator, answer)
+        for turn in range(done, min(done + LABELS_PER_ROUND, ALREADY_LABELLED)):
+            person = people[SAME_PEOPLE[turn % len(SAME_PEOPLE)]]
+            crowd.answer_one(labels, person, draw, lambda item: truth[item.external_id])
         _wait("the live head", partial(_newer_than, project, before))
+    crowd.look_over(project, administrator)
 
 
 def _newer_than(project: Project, revision: int) -> bool:
