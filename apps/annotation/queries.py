@@ -105,7 +105,8 @@ def sent_back(project: Project, user: User) -> int:
     """How many answers a reviewer wants this person to look at again."""
     # reviews are kept by a later app and hang on the answer
     mine = Annotation.objects.filter(project=project, review__project=project, review__annotator=user)
-    return mine.filter(review__verdict="rejected", review__answered_at=None).count()
+    waiting = mine.filter(review__verdict="rejected", review__answered_at=None, item__archived_at=None)
+    return waiting.exclude(_replaced()).count()
 
 
 def comments_on(item: Item) -> list[Comment]:

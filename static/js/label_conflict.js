@@ -43,6 +43,8 @@ Marginalia.label.Conflicts = class {
     dialog.addEventListener("cancel", (event) => event.preventDefault()); // a choice that must be made
     document.body.append(dialog);
     dialog.showModal();
+    // not on a button: an Enter meant for the next text must not choose
+    dialog.querySelector("#conflict-title").focus();
   }
 
   keep(op, which, base, dialog) {

@@ -52,6 +52,7 @@
       return option;
     }));
     area.parentNode.append(list);
+    list.scrollIntoView({ block: "nearest" });
     area.setAttribute("aria-autocomplete", "list");
     area.setAttribute("aria-controls", "mention-list");
     mark();

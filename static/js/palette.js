@@ -44,13 +44,19 @@
     return key.length > 1 && /[^A-Za-z0-9]/.test(key) || key === "␣";
   }
 
-  function matches(name, wanted) {
-    return wanted.split(/\s+/).every((part) => name.toLowerCase().includes(part));
+  // 0: the name begins with it, 1: its words do, 2: it is in there, 3: no match
+  function rank(name, wanted) {
+    const low = name.toLowerCase();
+    const parts = wanted.split(/\s+/);
+    if (low.startsWith(wanted)) return 0;
+    if (parts.every((part) => low.split(/[\s(/-]+/).some((word) => word.startsWith(part)))) return 1;
+    return parts.every((part) => low.includes(part)) ? 2 : 3;
   }
 
   function draw() {
     const wanted = input.value.trim().toLowerCase();
-    shownEntries = entries().filter((entry) => matches(entry.name, wanted)).slice(0, 50);
+    const ranked = entries().map((entry) => [rank(entry.name, wanted), entry]).filter(([place]) => place < 3);
+    shownEntries = ranked.sort(([a], [b]) => a - b).map(([, entry]) => entry).slice(0, 50);
     chosen = Math.min(chosen, Math.max(shownEntries.length - 1, 0));
     list.replaceChildren(...shownEntries.map((entry, at) => {
       const line = document.createElement("li");
