@@ -15,6 +15,7 @@ from apps.annotation import opinion_table
 from apps.annotation.models import Annotation, Resolution
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Label, Project
+from apps.quality import anchoring
 from apps.quality.agreement_figures import Figures, figures
 
 SHAPE = 1  # of what is kept; another number forgets it all
@@ -64,6 +65,18 @@ def look(project: Project, wanted: Wanted) -> Found:
         cache.set(_waiting(project), [*waiting, wanted], KEPT)
     wake_on_commit("quality.measure", project.pk)
     return Found(kept.figures if kept else None, kept.at if kept else None, pending=True)
+
+
+def look_at_anchoring(project: Project, wanted: Wanted) -> anchoring.Anchoring | None:
+    """One statement reads it; of many answers its result is kept as long as the other figures."""
+    if not _many(project):
+        return anchoring.measured(project, wanted.since)
+    key = wanted.key(project, "anchoring")
+    kept: tuple[anchoring.Anchoring | None] | None = cache.get(key)
+    if kept is None:
+        kept = (anchoring.measured(project, wanted.since),)
+        cache.set(key, kept, FRESH.total_seconds())
+    return kept[0]
 
 
 def reckon_waiting(project: Project) -> None:

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_GET
 
 from apps.accounts.http import UserRequest
 from apps.projects.access import Capability, project_for
-from apps.quality import agreement_pages, agreement_store, anchoring
+from apps.quality import agreement_pages, agreement_store
 from apps.quality.agreement_forms import WEEKS, AgreementFilter
 
 
@@ -28,6 +28,6 @@ def agreement(request: UserRequest, slug: str) -> HttpResponse:
         "query": request.GET.urlencode(),
     }
     context |= agreement_pages.context(project, found, label)
-    context |= agreement_pages.anchoring_context(project, anchoring.measured(project, wanted.since))
+    context |= agreement_pages.anchoring_context(project, agreement_store.look_at_anchoring(project, wanted))
     context |= agreement_pages.rule_context(project)
     return render(request, "quality/agreement.html", context)
