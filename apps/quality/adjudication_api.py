@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
+from apps.content.models import Item
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Label, Project
 from apps.quality import adjudication_cards as cards
@@ -58,6 +59,10 @@ class DecideIn(serializers.Serializer[Any]):
     value = serializers.JSONField(required=False, help_text="an answer of your own: several labels, or spans")
 
 
+class AskIn(serializers.Serializer[Any]):
+    item = serializers.IntegerField()
+
+
 class SendBackIn(serializers.Serializer[Any]):
     comment = serializers.CharField(max_length=2000)
 
@@ -83,6 +88,15 @@ class AdjudicationsApi(APIView):
         found = cards.waiting(_project(request, slug))
         found = found.filter(pk__gt=int(after)) if after.isdecimal() and len(after) < 18 else found
         return Response(AdjudicationOut(found[:MOST], many=True).data)
+
+    @extend_schema(operation_id="adjudication_ask", request=AskIn, responses={201: AdjudicationOut})
+    def post(self, request: Request, slug: str) -> Response:
+        """Puts a text before the reviewers, whatever the rule says of it."""
+        project = _project(request, slug)
+        given = AskIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        item = get_object_or_404(Item, project=project, pk=given.validated_data["item"])
+        return Response(AdjudicationOut(services.put_here(project, item, cast(User, request.user))).data, status=201)
 
 
 class AdjudicationApi(APIView):

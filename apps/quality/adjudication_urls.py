@@ -5,6 +5,7 @@ from apps.quality import adjudication_views as views
 
 pages: list[URLPattern] = [
     path("adjudicate/", views.adjudicate, name="adjudicate"),
+    path("adjudicate/ask/", views.adjudicate_ask, name="adjudicate_ask"),
     path("adjudicate/undo/", views.adjudicate_undo, name="adjudicate_undo"),
     path("adjudicate/<int:pk>/decide/", views.adjudicate_decide, name="adjudicate_decide"),
     path("adjudicate/<int:pk>/send-back/", views.adjudicate_send_back, name="adjudicate_send_back"),

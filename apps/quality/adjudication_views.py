@@ -16,6 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.forms import first_error
+from apps.content.models import Item
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
 from apps.quality import adjudication_cards as cards
@@ -115,6 +116,17 @@ def adjudicate_undo(request: UserRequest, slug: str) -> HttpResponse:
     if request.htmx:
         return _page(request, project, row)
     messages.success(request, _("Taken back. The text is here again."))
+    return redirect(f"{reverse('adjudicate', args=[project.slug])}?row={row.pk}")
+
+
+@login_required
+@require_POST
+def adjudicate_ask(request: UserRequest, slug: str) -> HttpResponse:
+    """`item` is to be decided side by side, whatever the rule says of it."""
+    project = project_for(request.user, slug, need=Capability.REVIEW)
+    given = request.POST.get("item", "")
+    item = get_object_or_404(Item, project=project, pk=int(given) if given.isdecimal() and len(given) < 18 else 0)
+    row = services.put_here(project, item, request.user)
     return redirect(f"{reverse('adjudicate', args=[project.slug])}?row={row.pk}")
 
 

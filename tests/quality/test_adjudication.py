@@ -245,6 +245,20 @@ def test_the_api_does_what_the_page_does(
     assert own.json()["state"] == "decided"
 
 
+def test_a_reviewer_puts_any_text_here_but_no_gold_item(
+    project: Project, rita: User, labels: list[Label], client_of: ClientOf
+) -> None:
+    plain, gold = make.items(project, 2)
+    Resolution.objects.create(item=gold, project=project, split="pool", label=labels[0], how="gold")
+    client = client_of(rita)
+    assert client.post(_url(project, "adjudicate_ask"), {"item": plain.pk}).status_code == 302
+    assert Adjudication.objects.get().why == Adjudication.Why.ASKED
+    api = f"/api/v1/projects/{project.slug}/adjudications/"
+    assert client.post(api, {"item": plain.pk}, content_type="application/json").status_code == 201
+    assert client.post(api, {"item": gold.pk}, content_type="application/json").status_code == 409
+    assert Adjudication.objects.get().item == plain
+
+
 def test_after_the_decision_a_change_of_mind_does_not_ask_anybody_again(
     project: Project, rita: User, bob: User, alice: User, labels: list[Label]
 ) -> None:

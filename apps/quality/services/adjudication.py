@@ -28,6 +28,8 @@ FRONT = -(1 << 52)  # before everything that the head chose, behind complaints
 @transaction.atomic
 def put_here(project: Project, item: Item, by: User) -> Adjudication:
     """A reviewer wants it decided side by side."""
+    if Resolution.objects.filter(item=item, how=Resolution.How.GOLD).exists():
+        raise DomainError(_("This is a gold item. Change its answer on the page of the gold items."))
     task = Task.objects.filter(item=item).exclude(reason=Task.Reason.GOLD).order_by("-pk").first()
     row, _made = Adjudication.objects.get_or_create(
         item=item,
