@@ -52,8 +52,12 @@ Marginalia.label.Conflicts = class {
     dialog.close();
     dialog.remove();
     this.desk.revisions.set(op.of_item, base);
-    if (which === "mine") this.desk.outbox.push({ ...op, base });
-    else this.desk.paper.drafts.drop(op);
+    if (which === "mine") {
+      this.desk.outbox.push({ ...op, base });
+    } else {
+      this.desk.paper.drafts.drop(op);
+      this.desk.done = this.desk.done.filter((entry) => entry.key !== op.key); // there is nothing to undo
+    }
     Marginalia.announce(which === "mine" ? this.words.keptMine : this.words.keptStored);
     this.desk.paper.focus();
     this.show();
