@@ -19,6 +19,7 @@ from apps.quality.services import consensus
 RELIABLE, TENTATIVE = 0.8, 0.667  # Krippendorff (2004)
 SHOWN_LABELS = 200
 COUNTED = 999
+LEAST_DRAWN = 5  # texts of a point in the line; the table has them all
 Rule = Project.Consensus
 
 
@@ -175,7 +176,7 @@ def _trend(shown: Figures) -> Trend | None:
             period.figure.value if period.figure.low is None else period.figure.low,
             period.figure.value if period.figure.high is None else period.figure.high,
         )
-        if period.figure.value is not None
+        if period.figure.value is not None and period.figure.items >= LEAST_DRAWN
         else Measured(date_format(period.start, "M j"))
         for period in shown.periods
     ]
@@ -286,7 +287,7 @@ def rule_words(project: Project, last: consensus.Round | None) -> str:
     if last is not None and last.items < consensus.LEAST:
         return few
     if project.consensus == Rule.DAWID_SKENE:
-        return _("Everybody's habits are estimated from all answers, and each answer weighs as much as it has earned.")
+        return _("Each answer weighs as much as its author's answers to other texts have earned.")
     return _model_words(last.source if last else "")
 
 
