@@ -139,9 +139,9 @@ def _truths(item: Item, now: Resolution | None, *, review: bool) -> Iterator[Mom
 
 
 def _became(truth: Resolution | PastTruth, at: datetime, change: Any, *, review: bool) -> Moment:
-    words = _("Became its label: %(how)s.") % {"how": item_words.how(truth.how, review=review)}
-    facts = (change.in_words,) if change else ()
-    return Moment(at, words, str(truth.by or ""), truth, facts, kind="truth")
+    words = _("This became its label: %(how)s.") % {"how": item_words.how(truth.how, review=review)}
+    facts = [str(truth.by)] if truth.by else []
+    return Moment(at, words, "", truth, (*facts, *([change.in_words] if change else [])), kind="truth")
 
 
 def _decisions(item: Item) -> Iterator[Moment]:

@@ -52,16 +52,21 @@ class ItemFilter(forms.Form):
     predicted = forms.ChoiceField(label=_("The model says"), required=False)
     version = forms.ChoiceField(label=_("Model version"), required=False)
     against = forms.ChoiceField(label=_("It changed its answer from"), required=False)
-    sure_min, sure_max = _share(_("Confidence, at least")), _share(_("Confidence, at most"))
-    margin_min, margin_max = _share(_("Margin, at least")), _share(_("Margin, at most"))
+    sure_min, sure_max = _share(_("Confidence from")), _share(_("Confidence up to"))
+    margin_min, margin_max = _share(_("Margin from")), _share(_("Margin up to"))
     reason = forms.ChoiceField(label=_("Asked because"), required=False)
     annotator = forms.ChoiceField(label=_("Somebody who labelled it"), required=False)
-    agree_min, agree_max = _share(_("Agreement, at least")), _share(_("Agreement, at most"))
+    agree_min, agree_max = _share(_("Agreement from")), _share(_("Agreement up to"))
     since, until = _day(_("Came in since")), _day(_("Came in until"))
     decided_since, decided_until = _day(_("Label given since")), _day(_("Label given until"))
     source = forms.ChoiceField(label=_("Import"), required=False)
     language = forms.CharField(label=_("Language"), required=False, max_length=10)
-    meta = forms.CharField(label=_("Field of the data"), required=False, max_length=400, help_text=_("channel = app"))
+    meta = forms.CharField(
+        label=_("Field of the data"),
+        required=False,
+        max_length=400,
+        widget=forms.TextInput(attrs={"placeholder": _("channel = app")}),
+    )
     split = forms.ChoiceField(label=_("Part"), required=False, choices=[("", _("any")), *Split.choices])
     archived = forms.ChoiceField(
         label=_("Archived items"),
@@ -79,6 +84,14 @@ class ItemFilter(forms.Form):
     MODEL = ("predicted", "version", "against", "sure_min", "sure_max", "margin_min", "margin_max")
     PEOPLE = ("group", "annotator", "reason", "agree_min", "agree_max", "decided_since", "decided_until")
     CONTENT = ("since", "until", "source", "language", "meta", "split", "archived")
+    # drawn as one: from … to …
+    PAIRS = {
+        "sure_min": ("sure_max", _("Confidence")),
+        "margin_min": ("margin_max", _("Margin")),
+        "agree_min": ("agree_max", _("Agreement")),
+        "since": ("until", _("Came in")),
+        "decided_since": ("decided_until", _("Label given")),
+    }
     MARKS = ("flagged", "undecided", "disputed", "gold", "feedback")
 
     def __init__(self, project: Project, can: frozenset[Capability], given: Any) -> None:
@@ -223,12 +236,24 @@ class ItemFilter(forms.Form):
         return [self[name] for name in names if name in self.fields]
 
     @property
-    def parts(self) -> list[tuple[Any, list[forms.BoundField], bool]]:
-        """Heading, fields, and whether one of them is in use."""
-        headings = ((_("The model"), self.MODEL), (_("People"), self.PEOPLE), (_("Content"), self.CONTENT))
+    def parts(self) -> list[tuple[Any, list[tuple[forms.BoundField, forms.BoundField | None, Any]]]]:
+        """Heading and fields; of two that belong together the second, and what both are about."""
         on = set(self.chosen) | set(self.errors)
-        shown = [each for each in headings if self.versions or each[1] != self.MODEL or on & set(self.MODEL)]
-        return [(words, self.part(names), bool(on & set(names))) for words, names in shown]
+        headings = ((_("The model"), self.MODEL), (_("People"), self.PEOPLE), (_("Content"), self.CONTENT))
+        ends = {end for end, _words in self.PAIRS.values()}
+        found = []
+        for words, names in headings:
+            if names == self.MODEL and not self.versions and not on & set(names):
+                continue
+            fields = [name for name in names if name in self.fields and name not in ends]
+            found.append((words, [self._pair(name) for name in fields]))
+        return found
+
+    def _pair(self, name: str) -> tuple[forms.BoundField, forms.BoundField | None, Any]:
+        if name not in self.PAIRS:
+            return self[name], None, ""
+        end, words = self.PAIRS[name]
+        return self[name], self[end], words
 
     @property
     def first(self) -> list[forms.BoundField]:
@@ -240,7 +265,8 @@ class ItemFilter(forms.Form):
 
     @property
     def more(self) -> bool:
-        return bool((set(self.chosen) | set(self.errors)) - {*self.FIRST, "area"})
+        """What is on stands above the list in words; only what has to be mended is opened."""
+        return bool(set(self.errors) - {*self.FIRST, "area"})
 
 
 def _people(project: Project) -> list[tuple[str, str]]:

@@ -80,7 +80,14 @@ def amount(project: Project, listing: Listing) -> Amount:
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN (FORMAT JSON) " + made.sql("i.id"), made.values)
         (plan,) = cursor.fetchone()
-    return Amount(max(int(plan[0]["Plan"]["Plan Rows"]), 0 if exact is None else COUNT_TO), about=True)
+    estimate = max(int(plan[0]["Plan"]["Plan Rows"]), 0 if exact is None else COUNT_TO)
+    return Amount(_rounded(estimate), about=True)
+
+
+def _rounded(n: int) -> int:
+    """To two figures: a planner knows no more."""
+    step = 10 ** max(0, len(str(n)) - 2)
+    return round(n / step) * step
 
 
 @contextmanager

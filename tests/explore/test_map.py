@@ -139,8 +139,8 @@ def test_a_text_of_another_project_is_not_read_out(project: Project, vic: User, 
     (strange,) = rows.items(other, ["secret"])
     client = client_of(vic)
     assert client.get(f"/p/bank/map/point/?item={strange.pk}").status_code == 404
-    assert client.get("/p/bank/map/point/?item=x").status_code == 404
-    assert client.get("/p/bank/map/points").status_code == 404  # no map yet
+    assert client.get("/p/bank/map/point/?item=x").status_code == 422
+    assert client.get("/p/bank/map/points").status_code == 409  # no map yet
 
 
 def test_the_page_says_what_is_there(project: Project, rita: User, vic: User, client_of: ClientOf) -> None:

@@ -89,7 +89,7 @@ def test_the_page_says_why_the_label_is_what_it_is(
     make.answer_next(project, bob, labels[0].pk)
     assert "Bob labelled it, and one answer was enough." in why(item, bob, client_of)
     changes.set_truth(project, rita, [item.pk], label=labels[1].pk)
-    assert "Rita decided it as a reviewer; 2 people had answered." in why(item, bob, client_of)
+    assert "Rita decided it as a reviewer; 1 person had answered." in why(item, bob, client_of)
 
 
 def test_consensus_is_told_in_numbers(
@@ -127,7 +127,7 @@ def test_the_story_tells_truths_changes_reviews_and_what_was_shown(
     assert PastTruth.objects.filter(item=item).count() == 2
     page = client_of(bob).get(f"{URL}{item.pk}/").content.decode()
     for words in (
-        *("top up failed", "was shown", "Read to the end.", "Became its label", "labels set by hand"),
+        *("top up failed", "was shown", "Read to the end.", "This became its label", "labels set by hand"),
         *("looked at the answer of Bob", "took the answer back", "Drawn at random"),
     ):
         assert words in page, words

@@ -16,7 +16,7 @@ register = template.Library()
 @register.filter
 def options(field: BoundField) -> SafeString:
     """Django's own widget renders a template for each option."""
-    choices = field.field.choices if isinstance(field.field, ChoiceField) else []
+    choices: Any = field.field.choices if isinstance(field.field, ChoiceField) else []
     chosen = str(field.value() or "")
     rows = ((value, SafeString(" selected") if str(value) == chosen else "", words) for value, words in choices)
     return format_html_join("", '<option value="{}"{}>{}</option>', rows)
