@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.html import format_html
@@ -57,7 +57,7 @@ class ExportForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.barred = {name: why_not(name, task_kind) for name in TARGETS}
         theirs = [(name, target.name, self.barred[name] or target.note) for name, target in TARGETS.items()]
-        field = self.fields["file_type"]
+        field = cast(forms.ChoiceField, self.fields["file_type"])
         field.widget.barred = self.barred
         field.choices = [
             (name, format_html('{} <span class="quieter">{}</span>', label, note))

@@ -25,10 +25,10 @@ def why_not(target: str, task_kind: str) -> str:
     return _("It says spans only; this project labels whole texts.")
 
 
-def in_the_shape_of(target: str, project: Project, lines: Iterable[bytes]) -> Iterator[bytes]:
-    names = dict(project.labels.values_list("pk", "name"))
-    rows = (row_of(orjson.loads(line), project.task_kind, names) for line in lines)
-    return written(target, rows, list(names.values()), project.task_kind)
+def in_the_shape_of(target: str, task_kind: str, names: Mapping[int, str], lines: Iterable[bytes]) -> Iterator[bytes]:
+    """`names` of the project's labels: nothing may be asked of a connection that is busy with the lines."""
+    rows = (row_of(orjson.loads(line), task_kind, names) for line in lines)
+    return written(target, rows, list(names.values()), task_kind)
 
 
 def row_of(line: Json, task_kind: str, names: Mapping[int, str]) -> Json:

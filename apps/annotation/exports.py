@@ -120,9 +120,12 @@ _AS_CSV = "(FORMAT csv, HEADER)"
 def stream(project: Project, choice: Choice) -> Iterator[bytes]:
     if choice.file_type == "csv":
         yield "\ufeff".encode()  # without it spreadsheets do not read UTF-8
+    names = dict(project.labels.values_list("pk", "name"))
     with connection.cursor() as cursor, cursor.copy(_statement(project, choice)) as copy:
-        lines = (bytes(line) for line in copy)
-        yield from _blocks(in_the_shape_of(choice.file_type, project, lines) if choice.file_type in TARGETS else lines)
+        lines: Iterable[bytes] = (bytes(line) for line in copy)
+        if choice.file_type in TARGETS:
+            lines = in_the_shape_of(choice.file_type, project.task_kind, names, lines)
+        yield from _blocks(lines)
 
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -20,10 +20,10 @@ from django.utils.translation import gettext as _
 
 from apps.content import files, staging
 from apps.content.checks import Candidate, Checker, Reject, reject, share_to_hold_out
-from apps.content.detect import Format, Unreadable
+from apps.content.detect import Format
 from apps.content.models import ImportJob
 from apps.content.reader import Row, as_utf8, count_lines, needs_transcoding, rows, stage
-from apps.content.refusal import Rejected
+from apps.content.refusal import Rejected, Unreadable
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
 from apps.content import files, staging
 from apps.content.checks import Candidate, Checker, Reject, reject
-from apps.content.detect import DELIMITERS, ENCODINGS, FORMATS, ONE_COLUMN, Format, Look, Unreadable, look_at
+from apps.content.detect import DELIMITERS, ENCODINGS, FORMATS, ONE_COLUMN, Format, Look, look_at
 from apps.content.guess import FIELDS, fields_of
 from apps.content.models import ImportJob, Item
-from apps.content.refusal import Rejected
+from apps.content.refusal import Rejected, Unreadable
 from apps.projects.models import Project
 
 MOST_AT_ONCE = 1000  # items of one call; more is what imports are for

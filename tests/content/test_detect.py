@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.content.detect import ONE_COLUMN, Unreadable, look_at
+from apps.content.detect import ONE_COLUMN, look_at
+from apps.content.refusal import Unreadable
 from tests.content.make import written
 
 CHINESE = (

@@ -162,7 +162,7 @@ def test_overlapping_spans_come_in_only_where_the_project_allows_them(project: P
     job = imported(strict, alice, orjson.dumps(row))
     assert "which this project does not allow" in reasons(job)[1]
     assert imported(open_, alice, orjson.dumps(row)).rows_added == 1
-    assert GivenLabel.objects.get().value["spans"][1]["quote"] == "card fee"
+    assert (GivenLabel.objects.get().value or {})["spans"][1]["quote"] == "card fee"
     annotation.take_in(open_)
     for file_type in ("spacy", "labelstudio", "doccano", "prodigy", "huggingface"):
         target = made("spans", f"to-{file_type}", overlapping=True)

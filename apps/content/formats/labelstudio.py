@@ -102,8 +102,7 @@ def _prediction(predictions: list[Any]) -> tuple[str | None, float | None]:
             names = region.get("value", {}).get("choices") if isinstance(region, dict) else None
             if isinstance(names, list) and len(names) == 1:
                 score = one.get("score")
-                fits = isinstance(score, int | float) and 0 <= score <= 1
-                return str(names[0]), float(score) if fits else None
+                return str(names[0]), score if isinstance(score, int | float) and 0 <= score <= 1 else None
     return None, None
 
 
