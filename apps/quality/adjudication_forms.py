@@ -46,7 +46,9 @@ class OwnAnswerForm(forms.Form):
                     labels, label=gettext_lazy("Its label"), required=False
                 )
             case _:
-                self.fields["label"] = forms.ModelChoiceField(labels, label=gettext_lazy("Label"))
+                self.fields["label"] = forms.ModelChoiceField(
+                    labels, label=gettext_lazy("Label"), empty_label=gettext_lazy("choose a label")
+                )
 
     def answer(self) -> dict[str, Any]:
         match self.project.task_kind:
