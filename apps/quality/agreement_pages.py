@@ -260,7 +260,7 @@ def anchoring_words(project: Project, found: anchoring.Anchoring) -> str:
 
 
 def _points(share: float) -> str:
-    return number_format(round(share * 100, 1), 1)
+    return number_format(round(share * 100, 1), 1).replace("-", "−")
 
 
 def rule_context(project: Project) -> dict[str, Any]:
