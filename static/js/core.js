@@ -89,7 +89,7 @@ window.Marginalia = (() => {
 
   // a choice that takes effect at once: <select data-submit> with a button for those without scripts
   document.addEventListener("change", (event) => {
-    if (event.target.closest("[data-submit]")) event.target.form?.requestSubmit();
+    if (event.target.matches("[data-submit]")) event.target.form?.requestSubmit();
   });
   for (const spare of document.querySelectorAll("[data-without-script]")) spare.hidden = true;
 

@@ -270,7 +270,7 @@ Marginalia.label.kinds.spans = class {
 
   changed() {
     this.touched = true;
-    this.root.dispatchEvent(new Event("change", { bubbles: true })); // a draft is kept of it
+    this.root.dispatchEvent(new Event("input", { bubbles: true })); // a draft is kept of it
   }
 
   refuse({ problem, other }) {
