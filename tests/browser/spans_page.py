@@ -2,14 +2,16 @@
 
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from apps.accounts.models import User
 from apps.annotation import services
-from apps.annotation.models import Annotation, Task
+from apps.annotation.models import Annotation, Lease, Task
 from apps.annotation.services.values import text_hash
 from apps.content.models import Item
 from apps.projects.models import Label, Project
@@ -17,8 +19,8 @@ from tests.bench.server import ROOT
 
 PAGE = "/p/bank/label/"
 PIECES = (
-    ["a", "bc ", "Zürich ", " ", ", ", "\n", "\r\n", "\r", "\t", "\u00a0", "\u2028", "\u200b", "\ufeff", "\u00ad"]
-    + [
+    *("a", "bc ", "Zürich ", " ", ", ", "\n", "\r\n", "\r", "\t", "\u00a0", "\u2028", "\u200b", "\ufeff", "\u00ad"),
+    *(
         "e\u0301",
         "o\u0302\u0323",
         "\u0301",
@@ -30,17 +32,16 @@ PIECES = (
         "ไทย",
         "한국",
         "\u1112\u1161\u11ab",
-    ]
-    + ["عربي ", "שלום ", "\u0600", "क्षत्रिय ", "நி", "क्\u200dष", "ක්‍ෂ", "ক্ষ", "മ്യ", "്യ", "ၵ္ၵ", "\u1b05\u1b44\u1b13"]
-    + ["😀", "❤\ufe0f", "👍🏽", "\U0001f3fb", "👩\u200d👩\u200d👧\u200d👦", "\u200d", "1\ufe0f\u20e3"]
-    + ["🇩🇪", "🇫🇷", "🇯", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"]
+    ),
+    *("عربي ", "שלום ", "\u0600", "क्षत्रिय ", "நி", "क्\u200dष", "ක්\u200dෂ", "ক্ষ", "മ്യ", "്യ", "ၵ္ၵ", "\u1b05\u1b44\u1b13"),
+    *("😀", "❤\ufe0f", "👍🏽", "\U0001f3fb", "👩\u200d👩\u200d👧\u200d👦", "\u200d", "1\ufe0f\u20e3"),
+    *("🇩🇪", "🇫🇷", "🇯", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"),
 )
 MODEL = ("text", "model")
-PARTS = ("text", "model", "paint", "layer", "list", "hand")
 
 
 def hard_texts(n: int, *, seed: int, longest: int = 40) -> list[str]:
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     return ["".join(rng.choices(PIECES, k=rng.randint(1, longest))) for _ in range(n)]
 
 
@@ -53,7 +54,7 @@ def load_model(page: Page) -> None:
 
 
 def spans_project(project: Project, texts: Sequence[str], *, overlapping: bool = False) -> list[Task]:
-    """The cast's project turned into one of spans, with these texts in its queue, in their order."""
+    """The cast's project turned into one of spans, with these texts in its queue."""
     project.task_kind, project.overlapping, project.holdout_share = Project.TaskKind.SPANS, overlapping, 0.0
     project.save()
     project.labels.all().delete()
@@ -66,9 +67,16 @@ def spans_project(project: Project, texts: Sequence[str], *, overlapping: bool =
         for at, text in enumerate(texts)
     )
     services.take_in(project)
-    for at, item in enumerate(items):
-        Task.objects.filter(item=item).update(rank=at)
-    return list(Task.objects.filter(project=project).order_by("rank").select_related("item"))
+    tasks = {task.item_id: task for task in Task.objects.filter(project=project).select_related("item")}
+    return [tasks[item.pk] for item in items]
+
+
+def handed_out(project: Project, user: User, *tasks: Task) -> None:
+    """This person gets these texts first, in this order."""
+    services.claim(project, user)
+    for at, task in enumerate(tasks):
+        since = timezone.now() - timedelta(minutes=5) + timedelta(seconds=at)
+        Lease.objects.filter(task=task, annotator=user).update(claimed_at=since)
 
 
 def suggest(task: Task, *found: tuple[str, str]) -> None:
@@ -95,7 +103,8 @@ def _span(text: str, words: str, label: int) -> dict[str, Any]:
 def stored(task: Task) -> list[tuple[str, str]]:
     """(label, quote) of the newest answer to a task's text, after a look at each quote in the text itself."""
     said = Annotation.objects.filter(item=task.item).order_by("-revision").first()
-    assert said and said.value is not None
+    assert said
+    assert said.value is not None
     assert said.value["text_hash"] == text_hash(task.item.text)
     names = dict(Label.objects.values_list("pk", "name"))
     for span in said.value["spans"]:
@@ -105,7 +114,14 @@ def stored(task: Task) -> list[tuple[str, str]]:
 
 def marked(page: Page) -> list[str]:
     """What the list beside the text says."""
-    return page.locator("#span-list li").all_inner_texts()
+    script = """
+      (rows) => rows.map((row) => {
+        const [label, quote, state] = row.querySelector("button").children;
+        return `${label.textContent} “${quote.textContent}”${state ? ` ${state.textContent}` : ""}`;
+      })
+    """
+    found: list[str] = page.locator("#span-list li").evaluate_all(script)
+    return found
 
 
 def said(page: Page) -> str:

@@ -1,0 +1,124 @@
+"""From a key pressed in a long marked text to the frame that shows it: 25,000 characters, 500 spans, nested ones too.
+
+`python -m tests.bench browser` calls it; by itself: `python -m tests.bench browser-spans`.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.bench.server import ROOT, Product, product
+
+EMAIL, PASSWORD = "bench-spans@example.org", "correct horse battery staple"
+LENGTH, SPANS = 25_000, 500
+_SEED = """
+import hashlib, random, sys
+import django; django.setup()
+from apps.accounts.models import User
+from apps.annotation import services
+from apps.annotation.models import Task
+from apps.content.models import Item
+from apps.projects.models import Label, Membership, Project
+rng = random.Random(1)
+words = "the bank of card payment in Berlin Anna Paul Müller was refused yesterday because 北京 e\\u0301t\\u00e9 \\U0001F44D transfer".split()
+text = " ".join(rng.choices(words, k=6000))[:int(sys.argv[3])]
+project = Project.objects.create(slug="bench-spans", name="Bench", encoder="minilm-l6", seed=1, task_kind="spans",
+                                 overlapping=True, holdout_share=0)
+labels = Label.objects.bulk_create(
+    Label(project=project, name=f"kind {at}", position=at, color=at % 12 + 1) for at in range(8))
+Item.objects.create(project=project, external_id="1", text=text, split="pool",
+                    text_hash=hashlib.sha256(text.encode()).digest())
+services.take_in(project)
+wanted, spans = int(sys.argv[4]), []
+every = (len(text) - 200) // wanted
+for at in range(wanted):
+    start = text.index(" ", at * every) + 1  # every fourth reaches into the next
+    end = text.index(" ", start + (every if at % 4 == 0 else every // 3))
+    spans.append({"start": start, "end": end, "label": rng.choice(labels).pk, "score": 0.9})
+Task.objects.filter(project=project).update(suggestion={"version": 1, "spans": spans}, reason="uncertain", score=0.3)
+user = User.objects.create_user(sys.argv[1], sys.argv[2], name="Bench")
+Membership.objects.create(project=project, user=user, role="annotator")
+"""
+# the frame after the key's has been handed over when the message comes: see tests/bench/browser.py
+_WATCH = """
+(() => {
+  const seen = window.__painted = [];
+  window.addEventListener("keydown", (event) => {
+    if (["Shift", "Control", "Alt"].includes(event.key)) return;
+    const pressed = event.timeStamp;
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => seen.push(performance.now() - pressed);
+      channel.port2.postMessage(0);
+    });
+  }, true);
+})();
+"""
+# what hands do most: walk, select, mark, look from span to span, pull an end, take away
+_ROUND = (
+    *(["ArrowRight"] * 4 + ["Control+ArrowRight"] * 2 + ["ArrowDown"] * 2),
+    *(["Shift+ArrowRight"] * 3 + ["Control+Shift+ArrowRight"] * 2 + ["1", "2"]),
+    *("]", "]", "Shift+ArrowRight", "Control+Shift+ArrowRight", "[", "Delete", "Escape"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=10, help=f"of {len(_ROUND)} keys each")
+    parser.add_argument("--length", type=int, default=LENGTH, help="characters")
+    parser.add_argument("--spans", type=int, default=SPANS)
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    with product(workers=False) as running, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_page(base_url=running.url, viewport={"width": 1400, "height": 900})
+        figures = measure(running, page, rounds=args.rounds, length=args.length, spans=args.spans)
+        browser.close()
+    return figures
+
+
+def measure(
+    running: Product, page: Page, *, rounds: int = 10, length: int = LENGTH, spans: int = SPANS
+) -> dict[str, Any]:
+    """Milliseconds. `page` belongs to a profile in which nobody is signed in."""
+    environ = os.environ | {"MARGINALIA_HOME": str(running.home), "DJANGO_SETTINGS_MODULE": "apps.config.settings"}
+    command = [sys.executable, "-c", _SEED, EMAIL, PASSWORD, str(length), str(spans)]
+    subprocess.run(command, cwd=ROOT, env=environ, check=True)
+    _sign_in(page)
+    page.add_init_script(_WATCH)
+    page.goto("/p/bench-spans/label/")
+    page.locator(".spans-stage .reading").wait_for()
+    page.keyboard.press("a")  # all suggestions become spans
+    page.keyboard.press("Control+Home")
+    page.evaluate("window.__painted.length = 0")
+    pressed = 0
+    for _round in range(rounds):
+        for key in _ROUND:
+            page.keyboard.press(key)
+            pressed += 1
+            page.wait_for_function("(n) => window.__painted.length >= n", arg=pressed)
+    painted: list[float] = sorted(page.evaluate("window.__painted"))
+    return {
+        "spans_key_to_paint_p50_ms": round(statistics.median(painted), 1),
+        "spans_key_to_paint_p95_ms": round(painted[int(0.95 * (len(painted) - 1))], 1),
+        "spans_key_to_paint_max_ms": round(painted[-1], 1),
+        "spans_keys": len(painted),
+        "spans_in_text": page.locator("#span-list li").count(),
+        "spans_text_length": length,
+    }
+
+
+def _sign_in(page: Page) -> None:
+    page.goto("/accounts/login/")
+    page.locator("[name=login]").fill(EMAIL)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("main button").first.click()
+    page.wait_for_url(lambda url: "login" not in url)
