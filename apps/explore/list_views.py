@@ -98,6 +98,7 @@ def _keywords() -> dict[str, str]:
         "open": _("Open the item"),
         "select": _("Select the item"),
         "all": _("Select all items shown"),
+        "search": _("Text contains"),
     }
 
 

@@ -5,9 +5,9 @@
   const list = document.getElementById("items");
   const keys = Marginalia.keys;
   const field = document.getElementById("filter-q");
-  keys.register({ action: "search", label: Marginalia.words.search, run: () => { field?.focus(); field?.select(); return Boolean(field); } });
-  if (!list) return;
   const words = JSON.parse(document.getElementById("items-words").textContent);
+  keys.register({ action: "search", label: words.search, run: () => { field?.focus(); field?.select(); return Boolean(field); } });
+  if (!list) return;
   const links = () => [...list.querySelectorAll(".item-text")];
   const current = () => document.activeElement?.closest?.(".item-row");
 

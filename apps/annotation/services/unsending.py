@@ -15,6 +15,7 @@ FROM jsonb_to_recordset(%(moved)s::jsonb) AS b (id bigint, rank bigint, wanted i
 LEFT JOIN annotation_audience a ON a.id = b.audience
 WHERE t.id = b.id AND t.state IN ('open', 'full') RETURNING t.id
 """
+_CALLED_OFF = "SELECT id FROM annotation_task WHERE id = ANY(%(tasks)s) AND state = 'closed'"
 # a task that ends with its item bears the same time: by that it comes back with it
 SHELVED = """
 WITH shelved AS (
@@ -49,6 +50,8 @@ def put_back(change: Change) -> int:
     n = 0
     if moved := change.what.get("moved"):
         n += len(rows(_MOVED_BACK, {"moved": json.dumps(moved)}))
+    if change.kind == Change.Kind.QUEUE:
+        n += len(rows(_CALLED_OFF, {"tasks": change.what.get("opened", [])}))
     if change.kind == Change.Kind.SHELVE and change.what.get("shelved"):
         values = {"project": change.project_id, "items": change.what["items"], "at": change.created_at}
         n += len(rows(BROUGHT_BACK, values))
