@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.annotation.models import Prediction, Resolution
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, InvalidInput
 from apps.common.wake import wake_on_commit
 from apps.content.models import Item, Split
 from apps.explore import map_files, map_points, map_queries, map_table
@@ -88,7 +89,7 @@ def map_points_file(request: UserRequest, slug: str) -> HttpResponse:
 def _shown(project: Project) -> Projection:
     shown = map_queries.newest(project)
     if shown is None or not _is_there(shown):
-        raise Http404
+        raise DomainError(_("No map of this project has been drawn yet."))
     return shown
 
 
@@ -99,7 +100,7 @@ def map_point(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.VIEW)
     given = request.GET.get("item", "")
     if not (given.isascii() and given.isdecimal()) or len(given) > 18:
-        raise Http404
+        raise InvalidInput(_("Name the text by its number."), field="item")
     item = get_object_or_404(Item, project=project, pk=int(given))
     truth = Resolution.objects.filter(item=item).select_related("label").first()
     context = {

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.accounts.http import UserRequest
 from apps.annotation.models import Change
 from apps.annotation.services import changes
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, InvalidInput
 from apps.common.forms import first_error
 from apps.content.models import Item
 from apps.explore import similar_pages
@@ -60,7 +60,10 @@ def similar_label(request: UserRequest, slug: str) -> HttpResponse:
 @require_POST
 def similar_undo(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.ANNOTATE)
-    change = get_object_or_404(_mine(request, project), pk=_number(request.POST.get("change", "")) or 0)
+    number = _number(request.POST.get("change", ""))
+    if number is None:
+        raise InvalidInput(_("Name the act that you want to take back."), field="change")
+    change = get_object_or_404(_mine(request, project), pk=number)
     undo = changes.take_back(change, request.user)
     sentence = ngettext("Taken back: %(n)d text is as it was.", "Taken back: %(n)d texts are as they were.", undo.n)
     messages.success(request, sentence % {"n": undo.n})

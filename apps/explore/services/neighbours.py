@@ -90,8 +90,7 @@ def _search(
 
 def _rows(query: sql.Composed, plan: Sequence[str]) -> list[tuple[int, float]]:
     with transaction.atomic(), connection.cursor() as cursor:
-        for setting in plan:
-            cursor.execute(f"SET LOCAL {setting}")
+        cursor.execute("; ".join(f"SET LOCAL {setting}" for setting in plan))
         cursor.execute(query)
         return [(int(pk), float(similarity)) for pk, similarity in cursor.fetchall()]
 
