@@ -57,7 +57,7 @@ class Frame:
 # url name, words, icon, capability, and the url names that light it up too; a name that does not exist yet is left out
 _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ("project", gettext_lazy("Overview"), "project", Capability.VIEW, frozenset()),
-    ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history", "label_summary"})),
+    ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history", "label_summary", "sent_back", "my_work"})),
     ("triage", gettext_lazy("Triage"), "triage", Capability.TRIAGE, frozenset({"ticket", "cases", "signals"})),
     (
         "items",
@@ -71,7 +71,7 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
         gettext_lazy("Quality"),
         "quality",
         Capability.REVIEW,
-        frozenset({"adjudicate", "review", "gold", "gold_item", "suspects", "people_work"}),
+        frozenset({"adjudicate", "review", "gold", "gold_item", "suspects", "suspect", "people_work"}),
     ),
     (
         "dashboard",
@@ -150,7 +150,7 @@ _QUALITY: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
     ("adjudicate", gettext_lazy("Adjudicate"), Capability.REVIEW, frozenset()),
     ("review", gettext_lazy("Review"), Capability.REVIEW, frozenset()),
     ("gold", gettext_lazy("Gold items"), Capability.REVIEW, frozenset({"gold_item"})),
-    ("suspects", gettext_lazy("Label errors"), Capability.REVIEW, frozenset()),
+    ("suspects", gettext_lazy("Label errors"), Capability.REVIEW, frozenset({"suspect"})),
     ("people_work", gettext_lazy("People's work"), Capability.MANAGE, frozenset()),
 )
 _SETTINGS: tuple[tuple[str, Any, Capability, frozenset[str]], ...] = (
