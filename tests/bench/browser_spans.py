@@ -13,10 +13,11 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.bench.browser import EMAIL, PASSWORD
+from tests.bench.browser import _sign_in as sign_in
 from tests.bench.server import ROOT, Product, product
 
-EMAIL, PASSWORD = "bench-spans@example.org", "correct horse battery staple"
-LENGTH, SPANS = 25_000, 500
+ROUNDS, LENGTH, SPANS = 10, 25_000, 500
 _SEED = """
 import hashlib, random, sys
 import django; django.setup()
@@ -42,7 +43,7 @@ for at in range(wanted):
     end = text.index(" ", start + (every if at % 4 == 0 else every // 3))
     spans.append({"start": start, "end": end, "label": rng.choice(labels).pk, "score": 0.9})
 Task.objects.filter(project=project).update(suggestion={"version": 1, "spans": spans}, reason="uncertain", score=0.3)
-user = User.objects.create_user(sys.argv[1], sys.argv[2], name="Bench")
+user = User.objects.filter(email=sys.argv[1]).first() or User.objects.create_user(*sys.argv[1:3], name="Bench")
 Membership.objects.create(project=project, user=user, role="annotator")
 """
 # the frame after the key's has been handed over when the message comes: see tests/bench/browser.py
@@ -69,7 +70,7 @@ _ROUND = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=10, help=f"of {len(_ROUND)} keys each")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of {len(_ROUND)} keys each")
     parser.add_argument("--length", type=int, default=LENGTH, help="characters")
     parser.add_argument("--spans", type=int, default=SPANS)
 
@@ -80,45 +81,43 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"]
         )
         page = browser.new_page(base_url=running.url, viewport={"width": 1400, "height": 900})
-        figures = measure(running, page, rounds=args.rounds, length=args.length, spans=args.spans)
+        _seed(running, args)
+        sign_in(page)
+        figures = _measure(page, args)
         browser.close()
     return figures
 
 
-def measure(
-    running: Product, page: Page, *, rounds: int = 10, length: int = LENGTH, spans: int = SPANS
-) -> dict[str, Any]:
-    """Milliseconds. `page` belongs to a profile in which nobody is signed in."""
+def measure(page: Page, running: Product, args: argparse.Namespace) -> dict[str, Any]:
+    """As a part of `browser`: `page` is signed in as its annotator. Milliseconds."""
+    _seed(running, args)
+    return _measure(page.context.new_page(), args)
+
+
+def _seed(running: Product, args: argparse.Namespace) -> None:
     environ = os.environ | {"MARGINALIA_HOME": str(running.home), "DJANGO_SETTINGS_MODULE": "apps.config.settings"}
-    command = [sys.executable, "-c", _SEED, EMAIL, PASSWORD, str(length), str(spans)]
-    subprocess.run(command, cwd=ROOT, env=environ, check=True)
-    _sign_in(page)
+    size = (str(getattr(args, "length", LENGTH)), str(getattr(args, "spans", SPANS)))
+    subprocess.run([sys.executable, "-c", _SEED, EMAIL, PASSWORD, *size], cwd=ROOT, env=environ, check=True)
+
+
+def _measure(page: Page, args: argparse.Namespace) -> dict[str, Any]:
     page.add_init_script(_WATCH)
     page.goto("/p/bench-spans/label/")
     page.locator(".spans-stage .reading").wait_for()
     page.keyboard.press("a")  # all suggestions become spans
     page.keyboard.press("Control+Home")
+    page.wait_for_function("window.__painted.length >= 2")
     page.evaluate("window.__painted.length = 0")
-    pressed = 0
-    for _round in range(rounds):
-        for key in _ROUND:
-            page.keyboard.press(key)
-            pressed += 1
-            page.wait_for_function("(n) => window.__painted.length >= n", arg=pressed)
+    keys = _ROUND * getattr(args, "rounds", ROUNDS)
+    for pressed, key in enumerate(keys, start=1):
+        page.keyboard.press(key)
+        page.wait_for_function("(n) => window.__painted.length >= n", arg=pressed)
     painted: list[float] = sorted(page.evaluate("window.__painted"))
     return {
-        "spans_key_to_paint_p50_ms": round(statistics.median(painted), 1),
-        "spans_key_to_paint_p95_ms": round(painted[int(0.95 * (len(painted) - 1))], 1),
-        "spans_key_to_paint_max_ms": round(painted[-1], 1),
-        "spans_keys": len(painted),
-        "spans_in_text": page.locator("#span-list li").count(),
-        "spans_text_length": length,
+        "key_to_paint_p50_ms": round(statistics.median(painted), 1),
+        "key_to_paint_p95_ms": round(painted[int(0.95 * (len(painted) - 1))], 1),
+        "key_to_paint_max_ms": round(painted[-1], 1),
+        "keys": len(painted),
+        "in_text": page.locator("#span-list li").count(),
+        "characters": int(page.evaluate("document.querySelector('.reading').textContent.length")),
     }
-
-
-def _sign_in(page: Page) -> None:
-    page.goto("/accounts/login/")
-    page.locator("[name=login]").fill(EMAIL)
-    page.locator("[name=password]").fill(PASSWORD)
-    page.locator("main button").first.click()
-    page.wait_for_url(lambda url: "login" not in url)
