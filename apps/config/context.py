@@ -57,7 +57,13 @@ class Frame:
 # url name, words, icon, capability, and the url names that light it up too; a name that does not exist yet is left out
 _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ("project", gettext_lazy("Overview"), "project", Capability.VIEW, frozenset()),
-    ("label", gettext_lazy("Label"), "label", Capability.ANNOTATE, frozenset({"label_history", "label_summary", "sent_back", "my_work"})),
+    (
+        "label",
+        gettext_lazy("Label"),
+        "label",
+        Capability.ANNOTATE,
+        frozenset({"label_history", "label_summary", "sent_back", "my_work"}),
+    ),
     ("triage", gettext_lazy("Triage"), "triage", Capability.TRIAGE, frozenset({"ticket", "cases", "signals"})),
     (
         "items",
