@@ -39,6 +39,7 @@ def signed_in(browser: Browser, url: str, login: str, password: str, language: s
     locale = "zh-CN" if language.startswith("zh") else language
     context = browser.new_context(base_url=url, locale=locale, reduced_motion="reduce")
     page = context.new_page()
+    page.set_default_timeout(120_000)  # a busy machine is slow, not wrong
     page.goto("/accounts/login/")
     page.locator("[name=login]").fill(login)
     page.locator("[name=password]").fill(password)

@@ -1,5 +1,6 @@
 """Trends, public opinion and alarms as people and programs meet them."""
 
+import hashlib
 from datetime import timedelta
 
 import numpy as np
@@ -9,6 +10,8 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError
+from apps.content.models import Vector
+from apps.learning.models import Encoding
 from apps.projects.models import Project
 from apps.trends import opinions
 from apps.trends.models import Alarm, AlarmRule, TextTopic, Topic, Watch
@@ -168,6 +171,26 @@ def test_topics_rising_phrases_and_examples(
     numbers = set(TextTopic.objects.values_list("topic__number", flat=True))
     reading.read(project, make.NOW)
     assert set(TextTopic.objects.values_list("topic__number", flat=True)) == numbers
+
+
+def test_vectors_that_are_stored_already_are_read_from_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DomainError("away")
+
+    of, label = make.version(project), project.labels.all()[0]
+    texts = [f"my card came quickly {n}" for n in range(40)] + [f"the rate is not fair {n}" for n in range(30)]
+    make.served(project, of, label, make.NOW - timedelta(days=2), texts=texts)
+    digest, rows = _letters(project, texts)
+    Encoding.objects.create(project=project, encoder_digest=digest)
+    Vector.objects.bulk_create(
+        Vector(text_hash=hashlib.sha256(text.encode()).digest(), encoder_digest=digest, vector=row.tolist())
+        for text, row in zip(texts, rows, strict=True)
+    )
+    monkeypatch.setattr(reading.embedding, "vectors", away)
+    reading.read(project, make.NOW)
+    assert Topic.objects.filter(project=project, live=True).count() == 2
 
 
 def test_without_the_inference_process_nothing_breaks(traffic: Project, monkeypatch: pytest.MonkeyPatch) -> None:

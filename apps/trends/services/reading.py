@@ -85,7 +85,7 @@ def _known(project: Project, rows: Sequence[Said]) -> tuple[str, dict[bytes, NDA
         return "", {}
     found = Vector.objects.filter(encoder_digest=digest, text_hash__in=[_key(row) for row in rows])
     pairs = found.values_list("text_hash", "vector")
-    return digest, {bytes(text_hash): vector.to_numpy().astype(np.float32) for text_hash, vector in pairs}
+    return digest, {bytes(text_hash): np.array(vector, dtype=np.float32) for text_hash, vector in pairs}
 
 
 @transaction.atomic
