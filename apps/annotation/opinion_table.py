@@ -106,10 +106,10 @@ class OpinionTable:
         return tuple(Span(one["start"], one["end"], place[one["label"]]) for one in self.values[row]["spans"])
 
     def agreement_with(self, truth: Any) -> float | None:
-        """Of several opinions: the share (spans: mean F1) that says the same as this answer. None for fewer."""
+        """Of several opinions: the share (of values: mean F1) that says the same as this answer. None for fewer."""
         if len(self) < 2:
             return None
-        return float(np.mean([closeness(self.answer(row), truth) for row in range(len(self))]))
+        return float(np.mean([likeness(self.answer(row), truth) for row in range(len(self))]))
 
 
 def closeness(one: Any, other: Any) -> float:
@@ -120,6 +120,14 @@ def closeness(one: Any, other: Any) -> float:
         return float(set(one["labels"]) == set(other.get("labels", ())))
     a, b = _span_set(one), _span_set(other)
     return 2 * len(a & b) / (len(a) + len(b)) if a or b else 1.0
+
+
+def likeness(one: Any, other: Any) -> float:
+    """As the queue counts agreement: like closeness, but sets of labels by F1 too."""
+    if isinstance(one, dict) and isinstance(other, dict) and "labels" in one:
+        a, b = _labels(one), _labels(other)
+        return 2 * len(a & b) / (len(a) + len(b)) if a or b else 1.0
+    return closeness(one, other)
 
 
 def table(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.annotation.models import Resolution
-from apps.annotation.opinion_table import OpinionTable, closeness
+from apps.annotation.opinion_table import OpinionTable, closeness, likeness
 from apps.annotation.rows import in_one_transaction, rows
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Project
@@ -24,7 +24,7 @@ class Ruling:
     item: int
     truth: Any  # a label id or a value
     certainty: float
-    agreement: float  # share (spans: mean F1) of the answers that say the same
+    agreement: float  # share (of values: mean F1) of the answers that say the same
     tied: bool  # the votes alone do not decide, and the rule has nothing else to go by
 
 
@@ -76,7 +76,7 @@ def of_spans(project: Project, said: OpinionTable) -> list[Ruling]:
 
 def _agreement(said: OpinionTable, items: NDArray[np.int64], values: Sequence[Any]) -> NDArray[np.float64]:
     place = np.searchsorted(items, said.items)
-    close = np.array([closeness(said.values[row], values[at]) for row, at in enumerate(place)], dtype=np.float64)
+    close = np.array([likeness(said.values[row], values[at]) for row, at in enumerate(place)], dtype=np.float64)
     n = np.bincount(place, minlength=len(items))
     found: NDArray[np.float64] = np.bincount(place, close, minlength=len(items)) / np.maximum(n, 1)
     return found
@@ -156,7 +156,8 @@ def _row(project: Project, one: Ruling, seen: tuple[Any, ...] | None) -> Row | N
     replaces = sure and not same
     if not replaces and not same:
         certainty = min(certainty, round(1 - certainty, DIGITS))  # of a truth that the rule would not have chosen
-        agreement = old_agreement if old_agreement is not None else agreement
+    if not replaces and old_agreement is not None:
+        agreement = old_agreement  # the queue's, which counts those who could not decide too
     if not replaces and (certainty, agreement) == (old_certainty, old_agreement):
         return None
     return one.item, label, value, certainty, agreement, changed_at, replaces
