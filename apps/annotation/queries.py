@@ -148,13 +148,17 @@ def why(task: Task) -> str:
             return _("The model is unsure about this one.")
         case Task.Reason.HOLDOUT:
             return _("Held out to measure the model. It is labelled without a suggestion and never learned from.")
-        case Task.Reason.FEEDBACK | Task.Reason.FLIP:
+        case Task.Reason.FEEDBACK | Task.Reason.FLIP | Task.Reason.SUSPECT | Task.Reason.CHOSEN:
             return _why_out_of_turn(task)
         case _:
             return _("Drawn at random, to keep the picture honest.")
 
 
 def _why_out_of_turn(task: Task) -> str:
+    if task.reason == Task.Reason.CHOSEN:
+        return _("Chosen by hand: somebody who looks after this project wants it labelled.")
+    if task.reason == Task.Reason.SUSPECT:
+        return _("Its label may be wrong. It is not shown, so that you judge for yourself.")
     if task.reason == Task.Reason.FEEDBACK:
         return _("Users complained about the model's answer. It is not shown, so that you judge for yourself.")
     return _("A new model answers differently. Neither answer is shown, so that you judge for yourself.")

@@ -102,7 +102,7 @@ _GOLD = """, wish AS MATERIALIZED (
                                AND user_id = %(user)s AND trained_at IS NULL AND %(training)s > 0) AS newcomer) who,
          LATERAL (SELECT CASE WHEN newcomer THEN (
              SELECT count(*) FROM annotation_task t JOIN annotation_lease l ON l.task_id = t.id
-             WHERE t.project_id = %(project)s AND t.state = 'gold'
+             WHERE t.project_id = %(project)s AND t.reason = 'gold'
                AND l.annotator_id = %(user)s AND l.state IN ('active', 'answered')) END AS had) training
 ), pivot AS MATERIALIZED (
     SELECT min(id) + floor(%(dice)s * (max(id) - min(id) + 1))::bigint AS id FROM annotation_task
