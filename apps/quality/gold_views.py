@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.http import UserRequest
 from apps.accounts.models import User
 from apps.annotation.models import Gold, Resolution
-from apps.annotation.services.golds import make_gold, retire
+from apps.annotation.services.golds import Accuracy, make_gold, retire
 from apps.common.errors import InvalidInput
 from apps.common.forms import add_refusal
 from apps.content.models import Item
@@ -133,7 +133,7 @@ def gold_person(request: UserRequest, slug: str, pk: int) -> HttpResponse:
             watch.let_go_on(project, member, request.user)
             sentence = _("%(who)s can go on. Counting begins anew.")
         case "pause":
-            found = queries.by_person(project).get(member.user_id, queries.Accuracy(0, 0))
+            found = queries.by_person(project).get(member.user_id, Accuracy(0, 0))
             watch.pause(project, member, by=request.user, accuracy=found)
             sentence = _("%(who)s gets no tasks until you let them go on.")
         case "let_off":

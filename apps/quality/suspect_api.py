@@ -30,7 +30,7 @@ class SuspectOutput(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     item = serializers.IntegerField(source="item_id")
     text = serializers.CharField(source="item.text")
-    label = serializers.CharField(source="label.name", default=None, allow_null=True)
+    label = serializers.CharField(source="label.name", default=None, allow_null=True)  # type: ignore[assignment]
     value = serializers.JSONField(allow_null=True)
     suggested = serializers.CharField(source="suggested.name", default=None, allow_null=True)
     suggested_value = serializers.JSONField(allow_null=True)

@@ -155,7 +155,8 @@ def _by_version(project: Project, rng: np.random.Generator) -> Found:
     texts = dict(Item.objects.filter(pk__in=ids.tolist()).values_list("pk", "text"))
     truths = dict(Resolution.objects.filter(item__in=ids.tolist()).values_list("item_id", "value"))
     order = list(Label.objects.filter(project=project).order_by("pk").values_list("pk", flat=True))
-    tags, p = [], []
+    tags: list[NDArray[np.int64]] = []
+    p: list[NDArray[np.float64]] = []
     for item in ids.tolist():
         value, sure = said[item]
         given, likely = _tags(texts[item], truths[item], value, sure, order)
