@@ -1,7 +1,7 @@
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from apps.annotation.export_rows import why_not
@@ -15,20 +15,19 @@ _OURS: list[tuple[str, Any, Any]] = [
 ]
 
 
-class _Radios(forms.RadioSelect):
-    """A format that cannot carry the project's truths stays in the list, greyed, with the reason."""
+@dataclass(frozen=True)
+class Offer:
+    """One format to choose; one that cannot carry the project's truths stays in the list, greyed, with the reason."""
 
-    barred: dict[str, str]
-
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
-        if self.barred.get(str(value)):
-            option["attrs"]["disabled"] = True
-        return option
+    value: str
+    name: Any
+    note: Any
+    barred: bool
+    chosen: bool
 
 
 class ExportForm(forms.Form):
-    file_type = forms.ChoiceField(label=_("File"), initial="jsonl", widget=_Radios)
+    file_type = forms.ChoiceField(label=_("File"), initial="jsonl")
     annotations = forms.BooleanField(
         label=_("All annotations"),
         required=False,
@@ -57,11 +56,15 @@ class ExportForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.barred = {name: why_not(name, task_kind) for name in TARGETS}
         theirs = [(name, target.name, self.barred[name] or target.note) for name, target in TARGETS.items()]
-        field = cast(forms.ChoiceField, self.fields["file_type"])
-        field.widget.barred = self.barred
-        field.choices = [
-            (name, format_html('{} <span class="quieter">{}</span>', label, note))
-            for name, label, note in _OURS + theirs
+        self.listed = [*_OURS, *theirs]
+        cast(forms.ChoiceField, self.fields["file_type"]).choices = [
+            (name, label) for name, label, _note in self.listed
+        ]
+
+    def offers(self) -> list[Offer]:
+        chosen = self["file_type"].value()
+        return [
+            Offer(value, name, note, bool(self.barred.get(value)), value == chosen) for value, name, note in self.listed
         ]
 
     def clean_file_type(self) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, StreamingHttpResponse
@@ -126,9 +127,16 @@ def _mapping_page(
         "format_form": FormatForm(initial=job.format),
         "refusal": refusal,
         "columns": [(columns[place], chosen.get(columns[place], "")) for place in shown],
-        "rows": [[row[place] if place < len(row) else "" for place in shown] for row in look.rows],
+        "rows": [[_cell(row[place]) if place < len(row) else "" for place in shown] for row in look.rows],
+        "mapped": look.format.staged and not KINDS[look.format.kind].own_columns and not form.errors,
     }
     return render(request, "content/mapping.html", context, status=422 if form.errors or refusal else 200)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return orjson.dumps(value).decode() if isinstance(value, list | dict) else value
 
 
 def _worth_showing(look: Look) -> list[int]:

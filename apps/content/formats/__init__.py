@@ -7,11 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import orjson
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.content.formats import conll, doccano, fasttext, huggingface, labelstudio, prodigy, spacy
-from apps.content.formats.records import Convert, Record, json_lines, json_list
+from apps.content.formats.records import Convert, Record, excerpt, json_lines, json_list
 from apps.content.refusal import Rejected
 
 # what a format with a shape of its own speaks of, whatever its first rows happen to hold
@@ -70,7 +71,7 @@ def records_of(kind: str, file: BinaryIO) -> Iterator[Record]:
         try:
             yield Record(number, known.convert(found))
         except Rejected as reason:
-            yield Record(number, problem=str(reason), excerpt=str(found)[:200])
+            yield Record(number, problem=str(reason), excerpt=excerpt(orjson.dumps(found)))
 
 
 def _begins_a_list(file: BinaryIO, kind: str) -> bool:
