@@ -71,6 +71,12 @@ Marginalia.label.kinds.spans = class {
     return this.labels.get(id)?.color || 9;
   }
 
+  // there is no text, or its answer is on its way
+  get idle() {
+    const { form } = this.root;
+    return !this.marks || form.hidden || form.ariaBusy === "true";
+  }
+
   // --- a kind's parts ---
 
   show(card) {
@@ -154,6 +160,7 @@ Marginalia.label.kinds.spans = class {
 
   // the selection, the selected span or the word at the caret gets this label; with nothing of that the pointer has it
   take(id, { pen = false } = {}) {
+    if (this.idle) return;
     if (pen && !this.marks.placed || this.pen !== null && !this.marks.selecting && !this.marks.selected) { this.lift(id); return; }
     const done = this.marks.mark(id);
     if (done.problem === "nothing") this.lift(id);
@@ -187,6 +194,7 @@ Marginalia.label.kinds.spans = class {
   }
 
   hop(step) {
+    if (this.idle) return false;
     this.hand.drop();
     if (!this.marks.hop(step)) { this.say(this.told.none); return true; }
     this.did({}, { extend: true });
@@ -200,6 +208,7 @@ Marginalia.label.kinds.spans = class {
   }
 
   act(name) {
+    if (this.idle) return;
     const { marks } = this;
     const { selected } = marks;
     const acts = {

@@ -34,7 +34,7 @@ Marginalia.label.SpanHand = class {
   // --- keyboard ---
 
   ours(target) {
-    return Boolean(this.marks) && !document.querySelector("dialog[open]")
+    return !this.kind.idle && !document.querySelector("dialog[open]")
       && (target === this.reading || target === document.body || target.id === "item-heading" || target.id === "main");
   }
 
@@ -79,7 +79,8 @@ Marginalia.label.SpanHand = class {
   other(event, jump) {
     const { kind, marks } = this;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key === "z" && jump && !event.shiftKey && !event.altKey) return kind.undo();
+    // what was done in this text first; what was answered before it is the page's own undo
+    if (jump ? key === "z" && !event.shiftKey && !event.altKey : key === Marginalia.keys.keyOf("undo") && Marginalia.data.singleKeys !== false) return kind.undo();
     if (jump) return key === "a" && !event.altKey && event.target === this.reading ? this.all() : false;
     if (key === " " && event.target === this.reading && marks.anchor !== marks.focus) { kind.turn(); return true; }
     if (key === "Escape") return kind.letGo();
