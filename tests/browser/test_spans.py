@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation
-from apps.projects.models import Project
+from apps.projects.models import Label, Project
 from tests.browser.conftest import Open
 from tests.browser.label_page import saved, wait_text
 from tests.browser.spans_page import (
@@ -236,9 +236,8 @@ def test_a_reload_keeps_what_was_marked(open_page: Open, project: Project, bob: 
 
 def test_many_labels_are_found_by_letters(open_page: Open, project: Project, bob: User) -> None:
     (task,) = spans_project(project, [MERKEL])
-    project.labels.bulk_create(
-        type(project.labels.first())(project=project, name=f"kind {at:02}", position=10 + at, color=at % 12 + 1)
-        for at in range(30)
+    Label.objects.bulk_create(
+        Label(project=project, name=f"kind {at:02}", position=10 + at, color=at % 12 + 1) for at in range(30)
     )
     page = open_page(bob, PAGE)
     ready(page)
