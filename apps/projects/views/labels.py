@@ -143,6 +143,7 @@ def _list(
     context = {
         "project": project,
         "labels": shown,
+        "grouped": any(label.group for label in shown),
         "archived": queries.archived_labels(project),
         "form": form if form is not None and form.errors else LabelForm(),
         "paste": paste or PasteForm(),
