@@ -21,7 +21,7 @@ def reasons_in(lines: str) -> list[str]:
     return list(dict.fromkeys(line.strip() for line in lines.splitlines() if line.strip()))
 
 
-class LabellingForm(forms.ModelForm):
+class LabellingForm(forms.ModelForm):  # type: ignore[type-arg]  # no type at run time
     undecided = forms.CharField(
         label=_("Reasons why somebody cannot decide"),
         required=False,
@@ -87,7 +87,7 @@ class LabellingForm(forms.ModelForm):
         return saved
 
 
-class AudienceForm(forms.ModelForm):
+class AudienceForm(forms.ModelForm):  # type: ignore[type-arg]  # no type at run time
     people = forms.ModelMultipleChoiceField(
         label=_("People"), queryset=User.objects.none(), widget=forms.CheckboxSelectMultiple, required=False
     )
