@@ -89,7 +89,8 @@ class OpinionTable:
     def has(self, label: int) -> "NDArray[np.bool_]":
         """(rows,) whether the answer gives this label (an id)."""
         if self.kind == Project.TaskKind.SINGLE:
-            return self.codes == self.place_of(label)
+            same: NDArray[np.bool_] = self.codes == self.place_of(label)
+            return same
         named = (_labels(value) for value in self.values)
         return np.fromiter((label in labels for labels in named), dtype=bool, count=len(self))
 

@@ -54,13 +54,17 @@ class AdjudicationDetailOut(AdjudicationOut):
 
 
 class DecideIn(serializers.Serializer[Any]):
-    answer = serializers.IntegerField(required=False, help_text="the annotation whose answer is right")
-    label = serializers.IntegerField(required=False, help_text="an answer of your own: a label's id")
+    answer = serializers.IntegerField(
+        required=False, max_value=2**63 - 1, help_text="the annotation whose answer is right"
+    )
+    label = serializers.IntegerField(  # type: ignore[assignment]  # also an attribute of Field
+        required=False, min_value=1, max_value=2**63 - 1, help_text="an answer of your own: a label's id"
+    )
     value = serializers.JSONField(required=False, help_text="an answer of your own: several labels, or spans")
 
 
 class AskIn(serializers.Serializer[Any]):
-    item = serializers.IntegerField()
+    item = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
 
 
 class SendBackIn(serializers.Serializer[Any]):
@@ -128,7 +132,7 @@ def _answer(row: Adjudication, given: dict[str, Any]) -> dict[str, Any]:
         return found
     if "value" in given:
         return {"value": given["value"]}
-    label = Label.objects.filter(project=row.project, pk=given.get("label")).first()
+    label = Label.objects.filter(project=row.project, pk=given.get("label", 0)).first()
     if label is None:
         raise InvalidInput(_("Choose one of the project's labels."), field="label")
     return {"label": label}

@@ -40,7 +40,7 @@ class PersonOut(serializers.Serializer[Any]):
 
 
 class LabelAgreementOut(serializers.Serializer[Any]):
-    label = serializers.IntegerField()
+    label = serializers.IntegerField()  # type: ignore[assignment]  # also an attribute of Field
     value = serializers.FloatField(allow_null=True)
     given = serializers.IntegerField()
 

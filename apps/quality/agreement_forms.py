@@ -10,7 +10,7 @@ WEEKS = [(4, _("4 weeks")), (12, _("12 weeks")), (52, _("a year")), (0, _("all")
 
 
 class AgreementFilter(forms.Form):
-    weeks = forms.TypedChoiceField(choices=WEEKS, coerce=int, empty_value=0, required=False)
+    weeks = forms.TypedChoiceField(choices=WEEKS, coerce=int, empty_value=None, required=False)
     label = forms.ModelChoiceField(
         label=_("Label"), queryset=Label.objects.none(), required=False, empty_label=_("all labels")
     )
@@ -26,4 +26,4 @@ class AgreementFilter(forms.Form):
         if not self.is_valid():
             return Wanted()
         label = self.cleaned_data["label"]
-        return Wanted(self.cleaned_data["weeks"], label.pk if label else None)
+        return Wanted(self.cleaned_data["weeks"] or 0, label.pk if label else None)

@@ -132,7 +132,7 @@ def _ask_one_more(row: Adjudication) -> None:
 
 def _ask_nobody_else(row: Adjudication) -> None:
     since = Annotation.objects.filter(item=row.item_id, created_at__gt=row.closed_at).exists()
-    live = Task.objects.filter(pk=row.task_id, state__in=[Task.State.OPEN, Task.State.FULL]).exists()
+    live = Task.objects.filter(pk=row.task_id or 0, state__in=[Task.State.OPEN, Task.State.FULL]).exists()
     if since or (live and not rows(_NO_MORE, {"task": row.task_id})):
         raise DomainError(_("Somebody is at it already. Wait for their answer."))
 

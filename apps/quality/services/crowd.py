@@ -65,7 +65,7 @@ def _from_version(project: Project, items: Ids, shares: Floats, order: list[int]
     learnt = SnapshotRow.objects.filter(snapshot__project=project, snapshot__hash=version.snapshot_hash)
     seen = set(learnt.filter(item__in=items.tolist()).values_list("item", flat=True))
     found = Prediction.objects.filter(version=version, item__in=items.tolist(), probabilities__isnull=False)
-    rows = [(item, p) for item, p in found.values_list("item", "probabilities") if item not in seen]
+    rows = [(item, p) for item, p in found.values_list("item", "probabilities") if p is not None and item not in seen]
     if len(rows) < COVERED * len(items):
         return None
     out = shares.copy()

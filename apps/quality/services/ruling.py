@@ -35,7 +35,9 @@ def of_label(said: OpinionTable, items: NDArray[np.int64], order: Sequence[int],
     n = np.bincount(place, minlength=len(items))
     share = np.bincount(place, same, minlength=len(items)) / np.maximum(n, 1)
     best = found.probabilities.max(axis=1, keepdims=True)
-    level = (np.isclose(found.probabilities, best, atol=1e-9).sum(axis=1) > 1) & found.tied
+    level: NDArray[np.bool_] = np.asarray(
+        (np.isclose(found.probabilities, best, atol=1e-9).sum(axis=1) > 1) & found.tied
+    )
     return [
         Ruling(int(item), int(label), float(sure), float(part), bool(tied))
         for item, label, sure, part, tied in zip(items, labels, found.quality, share, level, strict=True)
@@ -48,7 +50,7 @@ def of_labels(
     """As sure as of the least sure label."""
     yes = np.column_stack([one.probabilities[:, 1] for one in found])
     sure = np.maximum(yes, 1 - yes).min(axis=1)
-    level = np.isclose(yes, 0.5, atol=1e-9).any(axis=1)
+    level: NDArray[np.bool_] = np.asarray(np.isclose(yes, 0.5, atol=1e-9).any(axis=1))
     values = [{"labels": sorted(int(pk) for pk, p in zip(order, row, strict=True) if p > 0.5)} for row in yes]
     agreement = _agreement(said, items, values)
     return [
