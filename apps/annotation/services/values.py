@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-import regex  # type: ignore[import-untyped]
+import regex
 from django.utils.translation import gettext as _
 
 from apps.common.errors import InvalidInput
