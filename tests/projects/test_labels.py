@@ -71,11 +71,11 @@ def test_a_pasted_list_adds_what_is_new(client: Client, project: Project) -> Non
 
 def test_a_label_is_renamed_recoloured_and_put_elsewhere(client: Client, project: Project) -> None:
     old = label(project, "top up failed")
-    body = {"name": "top-up failed", "description": "d", "hotkey": "t", "color": "9", "place": "1"}
+    body = {"name": "top-up failed", "description": "d", "hotkey": "w", "color": "9", "place": "1"}
     client.post(f"{URL}{old.pk}/", body)
     assert names(project) == ["top-up failed", "card arrival", "exchange rate"]
     old.refresh_from_db()
-    assert (old.color, old.hotkey, old.description) == (9, "t", "d")
+    assert (old.color, old.hotkey, old.description) == (9, "w", "d")
 
 
 def test_clearing_key_and_description_clears_them(client: Client, project: Project) -> None:
