@@ -192,7 +192,7 @@ def _outcome(place: Place, said: Saying) -> Annotation.Outcome:
 def says_what(suggestion: dict[str, Any], label: int | None, value: dict[str, Any] | None) -> bool:
     """Whether this answer is the suggestion's: its likeliest label, the labels over their thresholds, its spans."""
     if value is None:
-        return label == suggestion["labels"][0]
+        return bool(label == suggestion["labels"][0])
     return parts(value) == parts(suggested(suggestion))
 
 

@@ -75,7 +75,8 @@ def _most_parts(answers: Sequence[Opinion]) -> Found | None:
     if not kept and 2 * sum(not said for said in given) <= len(given):
         return None
     spoken = [opinion.value for opinion in answers if opinion.value is not None]
-    every = {key: [one for value in spoken for one in value[key]] for key in ("labels", "spans") if key in spoken[0]}
+    kind = "labels" if "labels" in spoken[0] else "spans"
+    every = {kind: [one for value in spoken for one in value[kind]]}
     return None, said_by(kept, every), [f1(said, kept) for said in given]
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 import regex
 from django.utils.translation import gettext as _
@@ -137,5 +137,5 @@ def _known(project: Project, labels: Iterable[int]) -> None:
         raise InvalidInput(_("This project has no such label, or it was archived."), field="value")
 
 
-def _is_number(given: Any) -> bool:
+def _is_number(given: Any) -> TypeGuard[int]:
     return isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 2**63
