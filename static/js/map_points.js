@@ -74,7 +74,7 @@ Marginalia.map = (() => {
         const across = Math.abs((this.x[i] - x) * dy - (this.y[i] - y) * dx);
         return along > 1e-4 && across <= 2 * along ? along + 2 * across : Infinity;
       };
-      for (let reach = 0.02; reach < 4; reach *= 4) {
+      for (let reach = 0.02; reach < 8; reach *= 4) {
         const found = this.best(x, y, reach, (i) => i !== from && shown(i), cost);
         if (found >= 0) return found;
       }
