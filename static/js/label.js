@@ -30,11 +30,15 @@
   atOnce.addEventListener("change", () => {
     try { localStorage.setItem("marginalia.choose-first", atOnce.checked ? "" : "yes"); } catch { /* for this page only */ }
   });
-  let pickedAt = -1000;
-  document.addEventListener("keydown", (event) => { if (event.key !== "Enter") pickedAt = -1000; }, { capture: true });
+  // when keys were pressed, not when a busy page came to them
+  let [pickedAt, keyAt] = [-1000, -1000];
+  document.addEventListener("keydown", (event) => {
+    keyAt = event.timeStamp;
+    if (event.key !== "Enter") pickedAt = -1000;
+  }, { capture: true });
   const pick = ({ now = false } = {}) => {
     if (!now && !atOnce.checked) return false;
-    pickedAt = performance.now();
+    pickedAt = keyAt;
     desk.submit();
     return true;
   };
@@ -100,7 +104,7 @@
   const label = (action) => ({ action, label: words.keys[action] });
   kind.bindKeys(keys);
   // Enter right after a key that answered at once means that key, not the text that has just come up
-  keys.register({ ...label("submit"), run: () => { if (performance.now() - pickedAt > 300) desk.submit(); } });
+  keys.register({ ...label("submit"), run: (event) => { if (event.timeStamp - pickedAt > 300) desk.submit(); } });
   keys.register({ ...label("skip"), run: () => desk.skip() });
   keys.register({ ...label("undo"), run: () => desk.undo() });
   keys.register({ ...label("previous"), run: () => { history.older(); } });
