@@ -99,17 +99,22 @@ def work(project: Project, period: Period, *, user: User | None = None) -> list[
     agreed, gold, reviewed = agreement(project, period), _gold(project, period), _reviewed(project, period)
     members = set(gold_queries.labelling(project).values_list("user_id", flat=True))
     wanted = {user.pk} if user else members | items.keys() | seconds.keys()
-    found = [
-        Work(
-            person,
-            *items.get(person.pk, (0, 0)),
-            *seconds.get(person.pk, (0.0, None)),
-            agreed.get(person.pk, Agreement(None, 0, None)),
-            gold.get(person.pk, NO_GOLD),
-            reviewed.get(person.pk, NO_GOLD),
+    found = []
+    for person in User.objects.filter(pk__in=wanted):
+        n, together = items.get(person.pk, (0, 0))
+        total, median = seconds.get(person.pk, (0.0, None))
+        found.append(
+            Work(
+                person,
+                items=n,
+                at_once=together,
+                seconds=total,
+                median=median,
+                agreement=agreed.get(person.pk, Agreement(None, 0, None)),
+                gold=gold.get(person.pk, NO_GOLD),
+                reviewed=reviewed.get(person.pk, NO_GOLD),
+            )
         )
-        for person in User.objects.filter(pk__in=wanted)
-    ]
     return sorted(found, key=lambda one: (-one.items, str(one.user).lower()))
 
 

@@ -31,6 +31,7 @@ FEWEST = 50  # truths below which a model knows too little to doubt anybody
 LISTED = 2_000
 # of the heads, on purpose less than a suggestion needs: one that can fit every error cannot doubt any of them
 STIFFNESS = 3.0
+NOTHING: dict[str, Any] = {"spans": []}
 TOKEN = regex.compile(r"[\p{Han}]|[\p{L}\p{N}\p{M}]+|\S")
 
 
@@ -113,7 +114,7 @@ def _of_label(item: int, score: float, given: int, suggested: int, order: Sequen
 
 def _of_labels(item: int, score: float, given: NDArray[np.bool_], doubted: int, order: Sequence[int]) -> Doubt:
     """The doubted label is taken away where it stands, and put where it does not."""
-    labels = {order[place] for place in np.flatnonzero(given)}
+    labels = {order[place] for place in np.flatnonzero(given).tolist()}
     other = labels ^ {order[doubted]}
     return Doubt(
         item,
@@ -159,7 +160,7 @@ def _by_version(project: Project, rng: np.random.Generator) -> Found:
     p: list[NDArray[np.float64]] = []
     for item in ids.tolist():
         value, sure = said[item]
-        given, likely = _tags(texts[item], truths[item], value, sure, order)
+        given, likely = _tags(texts[item], truths[item] or NOTHING, value, sure, order)
         tags.append(given)
         p.append(likely)
     issues = quality.find_span_errors(tags, p)

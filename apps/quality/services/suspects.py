@@ -203,7 +203,8 @@ def _follow_one(suspect: Suspect) -> bool:
 
 def _merged(project: Project) -> dict[int, int]:
     """Labels that have become others: the same answer under another name is no other answer."""
-    return dict(Label.objects.filter(project=project, merged_into__isnull=False).values_list("pk", "merged_into"))
+    pairs = Label.objects.filter(project=project).values_list("pk", "merged_into")
+    return {pk: into for pk, into in pairs if into is not None}
 
 
 def _same(suspect: Suspect, truth: Resolution, merged: Mapping[int, int]) -> bool:
@@ -222,6 +223,6 @@ def _parts(value: Any, merged: Mapping[int, int]) -> Any:
 
 
 def _now(label: int | None, merged: Mapping[int, int]) -> int | None:
-    while label in merged:
+    while label is not None and label in merged:
         label = merged[label]
     return label
