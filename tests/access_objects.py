@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User
-from apps.annotation.models import Annotation, Audience, Comment
+from apps.annotation.models import Annotation, Audience, Change, Comment
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
 from apps.explore.models import SavedView
@@ -34,6 +34,8 @@ class Objects:
         self.kinds: dict[str, Callable[[User | None], dict[str, Any]]] = {
             "label": lambda user: {"pk": project.labels.all()[0].pk},
             "api_label": lambda user: {"pk": project.labels.all()[0].pk},
+            "change": lambda user: {"pk": self.change.pk},
+            "api_change": lambda user: {"pk": self.change.pk},
             "member": lambda user: {"pk": self.member.pk},
             "sent_back_insist": lambda user: {"pk": self.review(user).pk},
             "suspect": lambda user: {"pk": self.suspect.pk},
@@ -106,6 +108,10 @@ class Objects:
         return Audience.objects.create(project=self.project, name="experts")
 
     @cached_property
+    def change(self) -> Change:
+        return Change.objects.create(project=self.project, kind=Change.Kind.SET)
+
+    @cached_property
     def member(self) -> Membership:
         user = User.objects.create_user("eve@example.org", "correct horse battery")
         return Membership.objects.create(project=self.project, user=user, role=Role.VIEWER)
@@ -156,7 +162,12 @@ class Objects:
                 revision=Annotation.objects.filter(item=self.item, annotator=owner).count() + 1,
             )  # fmt: skip
             found = Review.objects.create(
-                project=self.project, annotation=said, annotator=owner, by=owner, verdict="rejected", reason="Look again."
+                project=self.project,
+                annotation=said,
+                annotator=owner,
+                by=owner,
+                verdict="rejected",
+                reason="Look again.",
             )
         return found
 

@@ -64,5 +64,16 @@ app.conf.update(
 for _entry in app.conf.beat_schedule.values():
     # what piled up while no worker listened is worth one run, not thousands; a minute forgives clocks that differ
     _entry["options"] = {"expires": 60}
-_APPS = ("notices", "content", "serving", "annotation", "feedback", "surveys", "learning", "quality", "explore", "trends")
+_APPS = (
+    "notices",
+    "content",
+    "serving",
+    "annotation",
+    "feedback",
+    "surveys",
+    "learning",
+    "quality",
+    "explore",
+    "trends",
+)
 app.autodiscover_tasks([f"apps.{name}" for name in _APPS])

@@ -24,6 +24,11 @@ ACTS = {
 }
 
 
+class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]  # a type for mypy alone
+    def label_from_instance(self, obj: Audience) -> str:
+        return obj.name
+
+
 class BulkForm(forms.Form):
     act = forms.ChoiceField(choices=list(ACTS.items()))
     wanted = forms.IntegerField(label=_("People for each item"), required=False, min_value=1, max_value=MOST_PEOPLE)
@@ -32,9 +37,7 @@ class BulkForm(forms.Form):
         required=False,
         choices=[("", _("where chance puts them")), ("front", _("in front"))],
     )
-    audience = forms.ModelChoiceField(
-        label=_("For"), required=False, queryset=Audience.objects.none(), empty_label=_("everybody")
-    )
+    audience = GroupField(label=_("For"), required=False, queryset=Audience.objects.none(), empty_label=_("everybody"))
     label = forms.ChoiceField(label=_("Label"), required=False)
     labels = forms.MultipleChoiceField(label=_("Labels"), required=False, widget=forms.CheckboxSelectMultiple)
 
@@ -47,7 +50,7 @@ class BulkForm(forms.Form):
         assert isinstance(audience, forms.ModelChoiceField)  # noqa: S101 - for the type checker
         label.choices, labels.choices = [("", "—"), *choices], choices
         named = Audience.objects.filter(project=project).exclude(name="").order_by("name")
-        audience.queryset, audience.label_from_instance = named, lambda group: group.name
+        audience.queryset = named
         self.groups = named.exists()
 
     @property
@@ -69,12 +72,12 @@ def chosen(project: Project, can: frozenset[Capability], given: QueryDict) -> li
         return bulk.all_that_match(project, filter_of(project, can, given).listing)
     ids = [int(pk) for pk in given.getlist("item")[:MOST_TICKED] if pk.isdecimal() and len(pk) < 19]
     if not ids:
-        raise InvalidInput(_("Tick at least one item."), field="item")
+        raise InvalidInput(str(_("Tick at least one item.")), field="item")
     return bulk.among(project, ids)
 
 
 def filter_of(project: Project, can: frozenset[Capability], given: QueryDict) -> ItemFilter:
     form = ItemFilter(project, can, QueryDict(given.get("query", "")[:10_000]))
     if not form.is_valid():
-        raise InvalidInput(_("These filters do not fit any more. Go back to the list and choose them again."))
+        raise InvalidInput(str(_("These filters do not fit any more. Go back to the list and choose them again.")))
     return form

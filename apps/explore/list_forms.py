@@ -131,7 +131,7 @@ class ItemFilter(forms.Form):
     # --- what was asked for ---
 
     def clean_q(self) -> str:
-        return self._tried("q", search.parse)
+        return str(self._tried("q", search.parse))
 
     def clean_area(self) -> str:
         self._among: tuple[int, ...] | None = None
@@ -225,7 +225,7 @@ class ItemFilter(forms.Form):
             if name == "sort":
                 continue
             field = self.fields[name]
-            words = dict(field.choices).get(value, value) if isinstance(field, forms.ChoiceField) else value
+            words = _words(field, value)
             label = _("Area of the map") if name == "area" else field.label
             shown = "" if isinstance(field, forms.BooleanField) or name == "area" else str(words)
             rest = {other: kept for other, kept in self.chosen.items() if other != name}
@@ -295,3 +295,9 @@ def _start(day: date | None, *, after: int = 0) -> datetime | None:
         return timezone.make_aware(datetime(day.year, day.month, day.day) + timedelta(days=after))
     except OverflowError:
         return None
+
+
+def _words(field: forms.Field, value: str) -> str:
+    """What a person chose, as the form says it."""
+    named = field.choices if isinstance(field, forms.ChoiceField) else ()
+    return next((str(words) for key, words in list(named) if str(key) == value), value)  # type: ignore[arg-type]

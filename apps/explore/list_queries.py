@@ -86,7 +86,7 @@ def amount(project: Project, listing: Listing) -> Amount:
 
 def _rounded(n: int) -> int:
     """To two figures: a planner knows no more."""
-    step = 10 ** max(0, len(str(n)) - 2)
+    step: int = 10 ** max(0, len(str(n)) - 2)
     return round(n / step) * step
 
 

@@ -113,6 +113,6 @@ def item_amount(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.VIEW)
     form = ItemFilter(project, capabilities(request.user, project), request.GET)
     if not form.is_valid():
-        raise InvalidInput("; ".join(error for errors in form.errors.values() for error in errors))
+        raise InvalidInput("; ".join(str(error) for errors in form.errors.values() for error in errors))
     amount = list_queries.amount(project, form.listing)
     return render(request, "explore/_amount.html", {"amount": amount})

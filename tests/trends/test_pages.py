@@ -173,9 +173,7 @@ def test_topics_rising_phrases_and_examples(
     assert set(TextTopic.objects.values_list("topic__number", flat=True)) == numbers
 
 
-def test_vectors_that_are_stored_already_are_read_from_there(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_vectors_that_are_stored_already_are_read_from_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise DomainError("away")
 

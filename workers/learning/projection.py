@@ -154,7 +154,8 @@ def _nearest(rows: Plane, among: Plane, k: int) -> tuple[NDArray[np.int64], NDAr
 def _fitted(xy: Plane) -> Plane:
     low, high = xy.min(axis=0), xy.max(axis=0)
     half = max(float((high - low).max()) / 2, 1e-12)
-    return ((xy - (low + high) / 2) / half).astype(np.float32)
+    fitted: Plane = ((xy - (low + high) / 2) / half).astype(np.float32)
+    return fitted
 
 
 # --- how good it is ---------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ def _quality(
     near = _others(space, k)
     known = np.empty(0, dtype=np.int64) if labels is None else np.flatnonzero(labels >= 0)
     known = np.sort(rng.permutation(known)[:SAMPLE])
-    truth = np.empty(0) if labels is None else labels[known]
+    truth = np.empty(0, dtype=np.int64) if labels is None else labels[known]
     return Quality(
         n=n,
         landmarks=landmarks,
