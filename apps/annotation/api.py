@@ -79,6 +79,13 @@ class ResolutionOut(serializers.ModelSerializer[Resolution]):
         fields = ["item", "split", "label", "value", "how", "by", "agreement", "certainty", "changed_at"]
         read_only_fields = fields
 
+    def to_representation(self, instance: Resolution) -> dict[str, Any]:
+        """Who labels is not told which items measure them."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        if shown["how"] == Resolution.How.GOLD and not self.context.get("sees_gold"):
+            shown["how"] = str(Resolution.How.ADJUDICATED)
+        return shown
+
 
 class TaskOut(serializers.ModelSerializer[Task]):
     item = serializers.IntegerField(source="item_id")
@@ -315,7 +322,8 @@ class Resolutions(APIView):
         project = _project(request, slug, Capability.VIEW)
         given = _given(ByItem, request.query_params)
         found = _of_item(Resolution.objects.filter(project=project), given)
-        return Response(page_body(page_after(found, **given), lambda truth: ResolutionOut(truth).data))
+        seen = _seen(request, project)
+        return Response(page_body(page_after(found, **given), lambda truth: ResolutionOut(truth, context=seen).data))
 
 
 def _of_item(found: QuerySet[Any], given: dict[str, Any]) -> QuerySet[Any]:
@@ -350,9 +358,15 @@ class ItemHistory(APIView):
                 "external_id": item.external_id,
                 "text": item.text,
                 "split": item.split,
-                "resolution": ResolutionOut(history.resolution).data if history.resolution else None,
+                "resolution": ResolutionOut(history.resolution, context=_seen(request, project)).data
+                if history.resolution
+                else None,
                 "annotations": AnnotationOut(history.annotations, many=True).data,
                 "predictions": PredictionOut(history.predictions, many=True).data,
                 "tasks": TaskOut(history.tasks, many=True).data,
             }
         )
+
+
+def _seen(request: Request, project: Project) -> dict[str, bool]:
+    return {"sees_gold": Capability.REVIEW in capabilities(cast(User, request.user), project)}

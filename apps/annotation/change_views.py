@@ -77,7 +77,7 @@ def change_undo(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     if change.kind in relabelling.KINDS:  # labels are the administrator's
         project_for(request.user, slug, need=Capability.MANAGE)
     undo = service.take_back(change, request.user)
-    said = ngettext("Taken back: %(n)d truth is as it was.", "Taken back: %(n)d truths are as they were.", undo.n)
+    said = ngettext("Taken back: %(n)d item is as it was.", "Taken back: %(n)d items are as they were.", undo.n)
     messages.success(request, said % {"n": undo.n})
     return redirect("changes", slug)
 

@@ -38,13 +38,13 @@ class SimilarIn(serializers.Serializer[Any]):
     none = serializers.BooleanField(required=False, help_text="several labels: none of them fits")
 
 
-class ChangeOut(serializers.Serializer[Any]):
+class SweepOut(serializers.Serializer[Any]):
     change = serializers.IntegerField(source="pk")
     n = serializers.IntegerField(help_text="items labelled")
     left_out = serializers.DictField(child=serializers.IntegerField(), source="what.left_out", default=dict)
 
 
-class UndoIn(serializers.Serializer[Any]):
+class SweepUndoIn(serializers.Serializer[Any]):
     change = serializers.IntegerField()
 
 
@@ -62,7 +62,7 @@ class SimilarApi(APIView):
         )
         return Response(NeighbourOut(found or [], many=True).data)
 
-    @extend_schema(operation_id="similar_label", request=SimilarIn, responses={201: ChangeOut})
+    @extend_schema(operation_id="similar_label", request=SimilarIn, responses={201: SweepOut})
     def post(self, request: Request, slug: str) -> Response:
         user = cast(User, request.user)
         project = project_for(user, slug, need=Capability.ANNOTATE)
@@ -73,18 +73,18 @@ class SimilarApi(APIView):
             raise InvalidInput(first_error(form), field=next(iter(form.errors)))
         items = form.cleaned_data["items"]
         change = changes.set_truth(project, user, items, kind=Change.Kind.SIMILAR, **form.answer)
-        return Response(ChangeOut(change).data, status=status.HTTP_201_CREATED)
+        return Response(SweepOut(change).data, status=status.HTTP_201_CREATED)
 
 
 class SimilarUndoApi(APIView):
     """Take back one act of one's own."""
 
-    @extend_schema(operation_id="similar_undo", request=UndoIn, responses=ChangeOut)
+    @extend_schema(operation_id="similar_undo", request=SweepUndoIn, responses=SweepOut)
     def post(self, request: Request, slug: str) -> Response:
         user = cast(User, request.user)
         project = project_for(user, slug, need=Capability.ANNOTATE)
-        given = UndoIn(data=request.data)
+        given = SweepUndoIn(data=request.data)
         given.is_valid(raise_exception=True)
         mine = Change.objects.filter(project=project, kind=Change.Kind.SIMILAR, by=user)
         change = get_object_or_404(mine, pk=given.validated_data["change"])
-        return Response(ChangeOut(changes.take_back(change, user)).data)
+        return Response(SweepOut(changes.take_back(change, user)).data)

@@ -125,6 +125,8 @@ def adjudicate_ask(request: UserRequest, slug: str) -> HttpResponse:
     """`item` is to be decided side by side, whatever the rule says of it."""
     project = project_for(request.user, slug, need=Capability.REVIEW)
     given = request.POST.get("item", "")
+    if not given:
+        raise InvalidInput(_("Say which item: its page has the button for it."), field="item")
     item = get_object_or_404(Item, project=project, pk=int(given) if given.isdecimal() and len(given) < 18 else 0)
     row = services.put_here(project, item, request.user)
     return redirect(f"{reverse('adjudicate', args=[project.slug])}?row={row.pk}")

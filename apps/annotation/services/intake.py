@@ -27,7 +27,7 @@ WITH slice AS (
     SELECT i.id, i.split, g.label, g.value FROM content_item i LEFT JOIN content_givenlabel g ON g.item_id = i.id
     WHERE i.project_id = %(project)s AND i.id > %(after)s AND i.id <= %(newest)s ORDER BY i.id LIMIT %(slice)s
 ), named AS (
-    SELECT id, name FROM projects_label WHERE project_id = %(project)s
+    SELECT coalesce(merged_into_id, id) AS id, name FROM projects_label WHERE project_id = %(project)s
 ), labelled AS (
     SELECT s.id, s.split, l.id AS label, NULL::jsonb AS value FROM slice s JOIN named l ON l.name = s.label
     UNION ALL
