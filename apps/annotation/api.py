@@ -292,7 +292,7 @@ class Tasks(APIView):
         project = _project(request, slug, Capability.VIEW)
         given = _given(TaskQuery, request.query_params)
         found = _of_item(project.tasks.all(), given)
-        if Capability.REVIEW not in capabilities(cast(User, request.user), project):
+        if not _seen(request, project)["sees_gold"]:
             found = found.exclude(reason=Task.Reason.GOLD)  # whom it measures should not know
         if "state" in given:
             found = found.filter(state=given.pop("state"))
@@ -350,20 +350,21 @@ class ItemHistory(APIView):
         ),
     )
     def get(self, request: Request, slug: str, pk: int) -> Response:
-        item = get_object_or_404(Item, project=_project(request, slug, Capability.VIEW), pk=pk)
+        project = _project(request, slug, Capability.VIEW)
+        item = get_object_or_404(Item, project=project, pk=pk)
         history = queries.item_history(item)
+        seen = _seen(request, project)
+        tasks = [task for task in history.tasks if seen["sees_gold"] or task.reason != Task.Reason.GOLD]
         return Response(
             {
                 "id": item.pk,
                 "external_id": item.external_id,
                 "text": item.text,
                 "split": item.split,
-                "resolution": ResolutionOut(history.resolution, context=_seen(request, project)).data
-                if history.resolution
-                else None,
+                "resolution": ResolutionOut(history.resolution, context=seen).data if history.resolution else None,
                 "annotations": AnnotationOut(history.annotations, many=True).data,
                 "predictions": PredictionOut(history.predictions, many=True).data,
-                "tasks": TaskOut(history.tasks, many=True).data,
+                "tasks": TaskOut(tasks, many=True).data,
             }
         )
 

@@ -306,6 +306,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "TaskKind": "apps.projects.models.Project.TaskKind",
         "QuestionKind": "apps.surveys.models.Question.Kind",
+        "JobState": "apps.explore.models.Projection.State",
+        "SuspectState": "apps.quality.models.Suspect.State",
+        "TaskState": "apps.annotation.models.Task.State",
         "TicketAction": "apps.feedback.ticket_api.PEOPLE",
         "TicketState": "apps.feedback.models.Ticket.State",
         "TicketDismissal": "apps.feedback.models.Ticket.Dismissal",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.annotation import queries, services
 from apps.annotation.models import Annotation, Audience, Gold, Lease, Resolution, Task
-from apps.annotation.services import Answer, TopChoice
+from apps.annotation.services import Answer, TopChoice, golds
 from apps.content.models import Item
 from apps.projects.models import Label, Membership, Project
 from tests.annotation import make
@@ -341,3 +341,19 @@ def test_asked_for_by_hand_the_number_of_people_and_who_they_are_are_kept(
     assert len(services.claim(project, rita)) == 1
     project.overlap_share = 1.0
     assert Task.objects.get().wanted == 2
+
+
+def test_the_api_does_not_tell_annotators_which_items_are_gold(
+    project: Project, alice: User, bob: User, client_of: ClientOf
+) -> None:
+    (item,) = make.items(project, 1)
+    services.take_in(project)
+    golds.make_gold(project, item, alice, label=project.labels.all()[0])
+    for path, key in (("resolutions/", "results"), (f"items/{item.pk}/history/", "resolution")):
+        for user, how in ((bob, "adjudicated"), (alice, "gold")):
+            told = client_of(user).get(f"/api/v1/projects/bank/{path}").json()[key]
+            assert (told[0] if isinstance(told, list) else told)["how"] == how
+    told = client_of(bob).get(f"/api/v1/projects/bank/items/{item.pk}/history/").json()["tasks"]
+    assert "gold" not in {task["reason"] for task in told}
+    seen = client_of(alice).get(f"/api/v1/projects/bank/items/{item.pk}/history/").json()["tasks"]
+    assert "gold" in {task["reason"] for task in seen}
