@@ -152,5 +152,5 @@ def _gold(project: Project, period: Period) -> dict[int, Accuracy]:
 
 
 def _reviewed(project: Project, period: Period) -> dict[int, Accuracy]:
-    found = review_queries.by_author(project, created_at__gte=period.since, created_at__lt=period.until)
+    found = review_queries.by_author(project, since=period.since, until=period.until)
     return {one.user.pk: one.accuracy for one in found}

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -113,9 +113,14 @@ class Reviewed:
     unanswered: int  # sent back, and not looked at again yet
 
 
-def by_author(project: Project, **only: Any) -> list[Reviewed]:
+def by_author(project: Project, *, since: datetime | None = None, until: datetime | None = None) -> list[Reviewed]:
     counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    said = Review.objects.filter(project=project, **only).values_list("annotator", "verdict", "answered_at")
+    found = Review.objects.filter(project=project)
+    if since is not None:
+        found = found.filter(created_at__gte=since)
+    if until is not None:
+        found = found.filter(created_at__lt=until)
+    said = found.values_list("annotator", "verdict", "answered_at")
     for author, verdict, answered_at in said.iterator(chunk_size=5_000):
         counts[author][verdict] += 1
         counts[author]["open"] += bool(verdict == Review.Verdict.REJECTED and answered_at is None)

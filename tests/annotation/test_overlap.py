@@ -19,7 +19,7 @@ def test_nobody_gets_an_item_twice_and_nothing_is_overbooked(share: float) -> No
     assert {name: figures[name] for name in overlap.VIOLATIONS} == dict.fromkeys(overlap.VIOLATIONS, 0)
     assert (figures["violations"], figures["errors"]) == (0, 0)
     assert figures["answers"] >= 114
-    assert figures["several_people"] == 114 if share == 1 else figures["several_people"] < 30
+    assert figures["several_people"] >= 114 if share == 1 else figures["several_people"] < 40
 
 
 def test_the_database_itself_holds_these_promises(project: Project, bob: User) -> None:
