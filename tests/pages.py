@@ -11,11 +11,12 @@ NOT_PAGES = re.compile(
     r"/accounts/logout/|/label/history/|/static/|/api/|/download/|\.csv|\.json|\.zip|/rejected/|format=|/undo/|/events/|/stream/"
 )
 _NUMBERS = re.compile(r"\d+")
+_PROJECT = re.compile(r"^/p/[^/]+/(?!(label|items|agreement|adjudicate|review)/$)")  # those differ by task kind
 
 
 def kind_of(url: str) -> str:
-    """Pages that differ by the row that they show, or by filters, are of one kind."""
-    return _NUMBERS.sub("0", urlsplit(url).path)
+    """Pages that differ by the row that they show, by filters, or only by their project, are of one kind."""
+    return _PROJECT.sub("/p/…/", _NUMBERS.sub("0", urlsplit(url).path))
 
 
 def pages(page: Page, start: str = "/", *, most: int = 400) -> Iterator[str]:

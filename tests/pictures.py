@@ -50,8 +50,8 @@ def signed_in(browser: Browser, url: str, login: str, password: str, language: s
 
 def photograph(page: Page, folder: Path) -> int:
     taken = 0
-    for path in pages(page):
-        name = kind_of(path).strip("/").replace("/", ".") or "home"
+    for path in pages(page, "/p/bank-questions/"):
+        name = kind_of(path).strip("/").replace("/", ".").replace("p.….", "") or "home"
         for look, (scheme, width) in LOOKS.items():
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.set_viewport_size({"width": width, "height": 900})

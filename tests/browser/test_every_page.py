@@ -12,6 +12,7 @@ from tests.pictures import LOGIN, PASSWORD, demonstration, signed_in
 
 pytestmark = [pytest.mark.slow]
 ENOUGH = 45  # kinds of pages; fewer would mean that the walk lost its way
+FIRST = "/p/bank-questions/"  # of three projects the one with a live version and feedback
 ZOOMED = {"width": 320, "height": 256}  # 1280 × 1024 at 400 %
 
 
@@ -42,7 +43,7 @@ def test_no_page_has_a_fault_in_light_or_dark_or_at_400_per_cent(chromium: Brows
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(f"{page.url}: {error}"))
     kinds = 0
-    for path in pages(page):
+    for path in pages(page, FIRST):
         broken += faults(page, path)
         kinds += 1
     page.context.close()
