@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 # what is no page: it ends the session, hands out a file, or answers with a piece
 NOT_PAGES = re.compile(
-    r"/accounts/logout/|/label/history/|/static/|/api/|/download/|\.csv|\.json|\.zip|/rejected/|format=|/undo/|/events/|/stream/"
+    r"/accounts/logout/|/label/history/|/signals/export/|/static/|/api/|/download/|\.csv|\.json|\.zip|/rejected/|format=|/undo/|/events/|/stream/"
 )
 _NUMBERS = re.compile(r"\d+")
 _PROJECT = re.compile(r"^/p/[^/]+/(?!(label|items|agreement|adjudicate|review)/$)")  # those differ by task kind
