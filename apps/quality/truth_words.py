@@ -29,11 +29,11 @@ def _people_alone() -> str:
 
 def _crowdlab(source: str, truth: Resolution) -> str:
     if truth.split == Split.HOLDOUT:
-        return f"{_people_alone()} {_('It is held out to measure the model, so the model had no say.')}"
+        return " ".join([_people_alone(), _("It is held out to measure the model, so the model had no say.")])
     if source == "live_head":
         return _("CROWDLAB weighed them and the live head, as it answers when it has not learnt from this text.")
     if source:
         return _("CROWDLAB weighed them and version %(version)s, which has not learnt from this text.") % {
             "version": source
         }
-    return f"{_people_alone()} {_('No model knows enough of these texts yet.')}"
+    return " ".join([_people_alone(), _("No model knows enough of these texts yet.")])
