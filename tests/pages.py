@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 # what is no page: it ends the session, hands out a file, or answers with a piece
 NOT_PAGES = re.compile(
@@ -26,14 +26,20 @@ def pages(page: Page, start: str = "/", *, most: int = 400) -> Iterator[str]:
     waiting, seen = [start], {kind_of(start)}
     while waiting and most:
         path = waiting.pop(0)
-        answer = page.goto(urljoin(base, path))
+        try:
+            answer = page.goto(urljoin(base, path))
+        except Error as error:
+            if "Download is starting" not in str(error):
+                raise
+            continue
         if answer is None or "text/html" not in (answer.headers.get("content-type") or ""):
             continue
         most -= 1
         assert answer.status == 200, f"{path}: {answer.status}"
         yield path
         for found in page.eval_on_selector_all(
-            "a[href]", 'links => links.map(link => new URL(link.getAttribute("href"), document.baseURI).href)'
+            "a[href]:not([download])",
+            'links => links.map(link => new URL(link.getAttribute("href"), document.baseURI).href)',
         ):
             where = urlsplit(found)
             target = where.path + (f"?{where.query}" if where.query else "")
