@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
-BANK = ROOT / "apps" / "config" / "demo" / "banking77.csv"
+DEMO = ROOT / "apps" / "config" / "demo"
+BANK, WNUT = DEMO / "banking77.csv", DEMO / "wnut17.conll"
 
 Row = dict[str, Any]
 
@@ -42,25 +43,25 @@ def bank(most: int = 300) -> list[Row]:
     return [_row(n, row["text"]) | {"labels": [row["label"]]} for n, row in enumerate(rows)]
 
 
-def _shared(name: str) -> Path:
-    if not (SHARED / name).exists():
-        pytest.skip("the shared data are not here")
-    return SHARED / name
+def messages(most: int = 300) -> list[Row]:
+    """Several labels a text."""
+    lines = (DEMO / "nlupp_banking.jsonl").read_text(encoding="utf-8").splitlines()[:most]
+    found = [json.loads(line) for line in lines]
+    rows = [_row(n, one["text"]) | {"labels": list(dict.fromkeys(one["labels"]))} for n, one in enumerate(found)]
+    return [*rows, odd_row(len(rows))]
 
 
-def banking(most: int = 300) -> list[Row]:
-    """Several labels and spans. Some spans overlap in it; the later ones are dropped here."""
-    lines = _shared("nlupp_banking.jsonl").read_text().splitlines()[:most]
+def slots(most: int = 300) -> list[Row]:
+    """Spans. Some overlap in it; the later ones are dropped here. The demonstration ships these texts without spans."""
+    file = SHARED / "nlupp_banking.jsonl"
+    if not file.exists():
+        pytest.skip("the spans of NLU++ are in the shared data, which are not here; posts are read all the same")
+    lines = file.read_text(encoding="utf-8").splitlines()[:most]
     rows = []
     for n, found in enumerate(map(json.loads, lines)):
         spans: list[Row] = []
         for span in sorted(found["spans"], key=lambda one: (one["start"], one["end"])):
             if not spans or span["start"] >= spans[-1]["end"]:
                 spans.append({name: span[name] for name in ("start", "end", "label")})
-        labels = list(dict.fromkeys(found["labels"]))
-        rows.append(_row(n, found["text"]) | {"labels": labels, "spans": spans})
+        rows.append(_row(n, found["text"]) | {"spans": spans})
     return [*rows, odd_row(len(rows))]
-
-
-def wnut() -> Path:
-    return _shared("wnut17_dev.conll")

@@ -57,7 +57,7 @@ def first_in(project: Project, by: User, rows: list[given.Row]) -> None:
 @pytest.mark.parametrize("kind", ["single", "multi", "spans"])
 def test_a_project_goes_out_and_comes_in_again_in_every_format(project: Project, alice: User, kind: str) -> None:
     source = made(kind, "source")
-    rows = given.bank(60) if kind == "single" else given.banking(60)
+    rows = {"single": given.bank, "multi": given.messages, "spans": given.slots}[kind](60)
     unlabelled = given._row(900, "nobody has labelled this") | {"labels": None, "spans": None}
     first_in(source, alice, [*rows, unlabelled])
     before = truths(source)

@@ -115,7 +115,7 @@ def test_the_file_for_pay_has_a_row_each_and_no_formula(
     User.objects.filter(pk=bob.pk).update(name='=HYPERLINK("http://evil")')
     says(project, bob, make.items(project, 1)[0], seconds=36.0)
     day = timezone.localdate().isoformat()
-    reply = client_of(alice).get("/p/bank/people/work.csv", {"start": day, "end": day})
+    reply = client_of(alice).get("/p/bank/people-work.csv", {"start": day, "end": day})
     text = b"".join(reply.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = {row["email"]: row for row in csv.DictReader(StringIO(text))}
     mine = rows["bob@example.org"]
@@ -129,12 +129,12 @@ def test_the_page_shows_the_period_and_refuses_an_impossible_one(
 ) -> None:
     says(project, bob, make.items(project, 1)[0])
     client = client_of(alice)
-    assert "Bob" in client.get("/p/bank/people/work/").content.decode()
-    assert client.get("/p/bank/people/work/?start=2026-02-01&end=2026-01-01").status_code == 422
-    assert client.get("/p/bank/people/work.csv?start=2026-02-01&end=2026-01-01").status_code == 422
-    assert client.get("/p/bank/people/work/?start=0001-01-01").status_code == 422
-    assert client.get("/p/bank/people/work/?end=2020-01-01").status_code == 200
-    assert client_of(rita).get("/p/bank/people/work/").status_code == 403
+    assert "Bob" in client.get("/p/bank/people-work/").content.decode()
+    assert client.get("/p/bank/people-work/?start=2026-02-01&end=2026-01-01").status_code == 422
+    assert client.get("/p/bank/people-work.csv?start=2026-02-01&end=2026-01-01").status_code == 422
+    assert client.get("/p/bank/people-work/?start=0001-01-01").status_code == 422
+    assert client.get("/p/bank/people-work/?end=2020-01-01").status_code == 200
+    assert client_of(rita).get("/p/bank/people-work/").status_code == 403
 
 
 def test_annotators_see_themselves_and_others_only_where_the_lead_wants_it(
@@ -153,9 +153,9 @@ def test_annotators_see_themselves_and_others_only_where_the_lead_wants_it(
 def test_the_api_gives_the_same_rows(project: Project, alice: User, bob: User, client_of: ClientOf) -> None:
     says(project, bob, make.items(project, 1)[0])
     client = client_of(alice)
-    rows = client.get("/api/v1/projects/bank/people/work/").json()
+    rows = client.get("/api/v1/projects/bank/people-work/").json()
     assert {row["email"]: row["items"] for row in rows}["bob@example.org"] == 1
-    assert client.get("/api/v1/projects/bank/people/work/?start=x").status_code == 422
+    assert client.get("/api/v1/projects/bank/people-work/?start=x").status_code == 422
 
 
 def test_spans_agree_in_part(project: Project, bob: User, rita: User) -> None:
