@@ -2,16 +2,14 @@
 
 import random
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.utils import timezone
 from playwright.sync_api import Page
 
 from apps.accounts.models import User
 from apps.annotation import services
-from apps.annotation.models import Annotation, Lease, Task
+from apps.annotation.models import Annotation, Task
 from apps.annotation.services.values import text_hash
 from apps.content.models import Item
 from apps.projects.models import Label, Project
@@ -73,10 +71,10 @@ def spans_project(project: Project, texts: Sequence[str], *, overlapping: bool =
 
 def handed_out(project: Project, user: User, *tasks: Task) -> None:
     """This person gets these texts first, in this order."""
-    services.claim(project, user)
     for at, task in enumerate(tasks):
-        since = timezone.now() - timedelta(minutes=5) + timedelta(seconds=at)
-        Lease.objects.filter(task=task, annotator=user).update(claimed_at=since)
+        Task.objects.filter(pk=task.pk).update(rank=at)
+    held = [lease.task_id for lease in services.claim(project, user)]
+    assert held[: len(tasks)] == [task.pk for task in tasks][: len(held)]
 
 
 def suggest(task: Task, *found: tuple[str, str]) -> None:

@@ -1,5 +1,6 @@
 """The simulated customers of the demonstration."""
 
+import random
 import time
 from datetime import timedelta
 
@@ -103,3 +104,11 @@ def test_they_come_once_and_always_the_same(demo: Project, version: ModelVersion
 
 def test_a_model_without_mistakes_gets_none(demo: Project, version: ModelVersion) -> None:
     assert feedback.send(demo, version, {}) == 0
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+def test_whatever_the_time_nobody_wrote_a_moment_ago(hour: int) -> None:
+    draw, now = random.Random(hour), timezone.now().replace(hour=hour, minute=20)
+    for _ in range(300):
+        at = feedback._in_the_day(draw, now - timedelta(days=draw.uniform(0.05, 2)), now)
+        assert at < now - timedelta(hours=1)

@@ -142,9 +142,9 @@ def _serve(
 
 
 def _in_the_day(draw: random.Random, at: datetime, now: datetime) -> datetime:
-    """People write mostly between breakfast and midnight."""
+    """People write mostly between breakfast and midnight; none of it looks as if it came just now."""
     waking = at.replace(hour=min(23, max(6, round(draw.gauss(14.5, 4)))))
-    return waking if waking < now else at
+    return waking if waking < now - timedelta(hours=1) else at
 
 
 def _said(draw: random.Random, row: Served, shown: tuple[Answer, float]) -> list[dict[str, Any]]:
