@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 PEOPLE, SURE, TREND, DAY, MOST_DAYS, BACK = 10.0, 10.0, 5.0, 1.0, 14, 30.0
-TREND_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)

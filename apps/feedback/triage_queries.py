@@ -144,10 +144,6 @@ def moved_by_others(project: Project, user: User, since: int) -> list[TicketMove
     return list(moves.exclude(before=F("after")).select_related("ticket", "by").order_by("pk")[:200])
 
 
-def newest_move(project: Project) -> int:
-    return TicketMove.objects.aggregate(newest=Max("pk"))["newest"] or 0
-
-
 def last_moved_by(project: Project, user: User) -> int | None:
     """The number of the ticket that this person moved last and can still take back."""
     recent = timezone.now() - timedelta(hours=12)

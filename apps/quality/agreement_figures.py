@@ -8,7 +8,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from apps.annotation.models import Task
 from apps.annotation.opinion_table import OpinionTable, closeness
@@ -25,7 +24,6 @@ GROUPS: Mapping[str, frozenset[str]] = {
     "chosen": frozenset({Reason.UNCERTAIN, Reason.COLD_START}),
     "asked": frozenset({Reason.FEEDBACK, Reason.FLIP, Reason.SUSPECT, Reason.CHOSEN}),
 }
-Mask = NDArray[np.bool_]
 Measure = Callable[[OpinionTable], Agreement]
 
 

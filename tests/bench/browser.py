@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"]
             )
-            page = browser.new_page(base_url=running.url, viewport={"width": 1400, "height": 900})
+            page = browser.new_context(base_url=running.url, viewport={"width": 1400, "height": 900}).new_page()
             _sign_in(page)
             for kind in kinds if set(args.kinds) & set(KINDS) else []:
                 measured = _measure(page.context.new_page(), args, kind)

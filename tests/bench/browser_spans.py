@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"]
         )
-        page = browser.new_page(base_url=running.url, viewport={"width": 1400, "height": 900})
+        page = browser.new_context(base_url=running.url, viewport={"width": 1400, "height": 900}).new_page()
         _seed(running, args)
         sign_in(page)
         figures = _measure(page, args)

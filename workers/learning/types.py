@@ -216,9 +216,6 @@ class EngagementMetrics:
         return asdict(self) | {"task": "engagement", "headline": asdict(self.headline)}
 
 
-AnyMetrics = Metrics | MultiMetrics | SpanMetrics | EngagementMetrics
-
-
 @dataclass(frozen=True, slots=True)
 class Slice:
     """The headline figure on the items that share one value, such as language = "de"."""

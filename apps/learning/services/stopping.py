@@ -16,7 +16,7 @@ from apps.learning.models import LiveHead
 from apps.projects.models import Project
 from workers.learning.types import Round, StoppingAdvice
 
-FIXED = 2_000  # pool items that are asked about every round
+FIXED = 2_000  # pool items that are asked about every round, always the same ones; with fewer, kappa jumps
 ROUND = 50  # labels
 KEPT = 40  # rounds
 

@@ -16,7 +16,6 @@ from ..types import Floats, Interval, Ints, LearningError, Round, StoppingAdvice
 
 WINDOW = 3  # rounds
 STABLE = 0.99  # mean kappa over the window; F1 then moves by at most 4 points (Bloodgood & Grothendieck 2013)
-LEAST_ITEMS = 2_000  # of the pool, always the same ones; fewer make kappa jump
 BATCH = 25  # labels between two rounds at least: heads five labels apart agree whatever the state of learning
 AFTER_NEW_CLASS = 2  # rounds without a class not seen before
 NEXT = 50
