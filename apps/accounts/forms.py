@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.accounts.keymap import ACTIONS, PLACES, keymap_of
 from apps.accounts.models import ApiToken, User
@@ -15,7 +16,7 @@ class PreferencesForm(forms.ModelForm):
         model = User
         fields = ["name", "language", "theme", "density", "single_keys"]
         labels = {
-            "name": _("Name"),
+            "name": pgettext_lazy("of a person", "Name"),
             "theme": _("Theme"),
             "density": _("Lists"),
             "single_keys": _("One-letter keys"),

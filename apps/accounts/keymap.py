@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.accounts.models import User
 
@@ -23,7 +24,7 @@ class Action:
 
 LABEL, TRIAGE, REVIEW, SIMILAR, ITEMS, ADJUDICATE = "label", "triage", "review", "similar", "items", "adjudicate"
 PLACES = {
-    LABEL: _("Label"),
+    LABEL: pgettext_lazy("to do", "Label"),
     TRIAGE: _("Triage"),
     REVIEW: _("Review"),
     SIMILAR: _("Similar"),

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from apps.accounts.keymap import keymap_of
 from apps.accounts.models import User
@@ -59,7 +59,7 @@ _PLACES: tuple[tuple[str, Any, str, Capability, frozenset[str]], ...] = (
     ("project", gettext_lazy("Overview"), "project", Capability.VIEW, frozenset()),
     (
         "label",
-        gettext_lazy("Label"),
+        pgettext_lazy("to do", "Label"),
         "label",
         Capability.ANNOTATE,
         frozenset({"label_history", "label_summary", "sent_back", "my_work"}),

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.annotation.models import Audience
 from apps.annotation.services.sending import MOST_PEOPLE
@@ -37,7 +38,12 @@ class BulkForm(forms.Form):
         required=False,
         choices=[("", _("where chance puts them")), ("front", _("in front"))],
     )
-    audience = GroupField(label=_("For"), required=False, queryset=Audience.objects.none(), empty_label=_("everybody"))
+    audience = GroupField(
+        label=pgettext_lazy("people", "For"),
+        required=False,
+        queryset=Audience.objects.none(),
+        empty_label=_("everybody"),
+    )
     label = forms.ChoiceField(label=_("Label"), required=False)
     labels = forms.MultipleChoiceField(label=_("Labels"), required=False, widget=forms.CheckboxSelectMultiple)
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.annotation.models import Task
 from apps.common.errors import InvalidInput
@@ -67,7 +68,9 @@ class ItemFilter(forms.Form):
         max_length=400,
         widget=forms.TextInput(attrs={"placeholder": _("channel = app")}),
     )
-    split = forms.ChoiceField(label=_("Part"), required=False, choices=[("", _("any")), *Split.choices])
+    split = forms.ChoiceField(
+        label=pgettext_lazy("pool or hold-out", "Part"), required=False, choices=[("", _("any")), *Split.choices]
+    )
     archived = forms.ChoiceField(
         label=_("Archived items"),
         required=False,

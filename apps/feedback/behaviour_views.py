@@ -9,6 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
@@ -24,7 +25,11 @@ from apps.registry.models import ModelVersion
 from apps.registry.queries import versions
 
 WEEKS = [(4, _("4 weeks")), (12, _("12 weeks")), (52, _("a year"))]
-MEASURES = {"accepted": _("accepted"), "clicked": _("clicked"), "dismissed": _("dismissed")}
+MEASURES = {
+    "accepted": pgettext_lazy("by a user", "accepted"),
+    "clicked": _("clicked"),
+    "dismissed": pgettext_lazy("by a user", "dismissed"),
+}
 HEADS = {"label": _("By label"), "band": _("By confidence"), "version": _("By version"), "language": _("By language")}
 REWARDS = [
     ("accepted", _("accepted answers")),

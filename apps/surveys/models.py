@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.content.models import Item
 from apps.projects.models import Project
@@ -20,7 +21,7 @@ class Survey(models.Model):
 
     class State(models.TextChoices):
         DRAFT = "draft", _("draft")
-        OPEN = "open", _("open")
+        OPEN = "open", pgettext_lazy("a survey", "open")
         CLOSED = "closed", _("closed")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="surveys")

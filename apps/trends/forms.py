@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.projects.models import Project
 from apps.projects.queries import labels
@@ -26,7 +27,7 @@ SPANS = [("14", _("two weeks")), ("28", _("four weeks")), ("84", _("twelve weeks
 
 class TrendForm(forms.Form):
     measure = forms.ChoiceField(label=_("Count"), choices=MEASURES, required=False)
-    by = forms.ChoiceField(label=_("Split"), choices=WAYS, required=False)
+    by = forms.ChoiceField(label=pgettext_lazy("a chart", "Split"), choices=WAYS, required=False)
     step = forms.ChoiceField(label=_("In"), choices=STEPS, required=False)
     days = forms.ChoiceField(label=_("Over"), choices=SPANS, required=False)
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.content.models import Item
 from apps.projects.models import Label, Project
@@ -60,8 +61,8 @@ class Signal(models.Model):
         ANSWER = "answer", _("survey answer")  # value {"survey", "question", "answer"}
         SHOWN = "shown", _("shown")
         CLICKED = "clicked", _("clicked")
-        ACCEPTED = "accepted", _("accepted")
-        DISMISSED = "dismissed", _("dismissed")
+        ACCEPTED = "accepted", pgettext_lazy("by a user", "accepted")
+        DISMISSED = "dismissed", pgettext_lazy("by a user", "dismissed")
         DWELL = "dwell", _("time spent")  # value {"ms": 3200}
 
     BEHAVIOUR = (Kind.SHOWN, Kind.CLICKED, Kind.ACCEPTED, Kind.DISMISSED, Kind.DWELL)

@@ -3,6 +3,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.annotation.models import Annotation
 from apps.projects.models import Project
@@ -13,7 +14,7 @@ class Review(models.Model):
 
     class Verdict(models.TextChoices):
         APPROVED = "approved", _("approved")
-        FIXED = "fixed", _("fixed")
+        FIXED = "fixed", pgettext_lazy("an answer", "fixed")
         REJECTED = "rejected", _("sent back to its author")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="reviews")
