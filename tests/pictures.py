@@ -1,6 +1,6 @@
 """Pictures of every page of the demonstration: light, dark and narrow.
 
-python -m tests.pictures [--out FOLDER] [--language zh-hans] [--at URL --login ADDRESS]
+python -m tests.pictures [--out FOLDER] [--language zh-hans] [--only WORDS] [--at URL --login ADDRESS]
 starts a product of its own, seeds it and walks through all its links; or photographs the one at URL.
 """
 
@@ -13,15 +13,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.bench.server import ROOT, product
-from tests.pages import kind_of, pages
+from tests.pages import name_of, pages, unlinked
 
 ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 LOOKS = {"light": ("light", 1400), "dark": ("dark", 1400), "narrow": ("light", 390), "narrow-dark": ("dark", 390)}
+FIRST = "/p/bank-questions/"  # of three projects the one with a live version and feedback
 LOGIN, PASSWORD = "bench@example.org", "correct horse battery staple"  # of the product that the benches start
 
 
@@ -48,10 +50,12 @@ def signed_in(browser: Browser, url: str, login: str, password: str, language: s
     return page
 
 
-def photograph(page: Page, folder: Path) -> int:
+def photograph(page: Page, folder: Path, only: str = "") -> int:
     taken = 0
-    for path in pages(page, "/p/bank-questions/"):
-        name = kind_of(path).strip("/").replace("/", ".").replace("p.….", "") or "home"
+    for path in chain(pages(page, FIRST), unlinked(page, FIRST)):
+        name = name_of(path)
+        if not re.search(only, name):
+            continue
         for look, (scheme, width) in LOOKS.items():
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.set_viewport_size({"width": width, "height": 900})
@@ -66,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / ".pictures")
     parser.add_argument("--language", default="en")
+    parser.add_argument("--only", default="", help="pages whose name has this (a regular expression)")
     parser.add_argument("--at", default="", help="the address of a running product")
     parser.add_argument("--login", default=LOGIN)
     given = parser.parse_args()
@@ -74,10 +79,11 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
         if given.at:
             page = signed_in(browser, given.at, given.login, getpass.getpass(), given.language)
-            taken = photograph(page, given.out)
+            taken = photograph(page, given.out, given.only)
         else:
             with demonstration() as url:
-                taken = photograph(signed_in(browser, url, LOGIN, PASSWORD, given.language), given.out)
+                page = signed_in(browser, url, LOGIN, PASSWORD, given.language)
+                taken = photograph(page, given.out, given.only)
         browser.close()
     print(f"{taken} pictures in {given.out}")
 

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 MOST = 100_000  # characters; a longer text is shown as plain text
 _TAGS = {
-    *("p", "br", "hr", "h3", "h4", "h5", "h6", "em", "strong", "s", "code", "pre", "blockquote"),
+    *("p", "br", "hr", "h2", "h3", "h4", "h5", "h6", "em", "strong", "s", "code", "pre", "blockquote"),
     *("ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td"),
 }
 _reader = (
@@ -21,11 +21,11 @@ _reader = (
 
 
 @lru_cache(maxsize=256)
-def to_html(text: str) -> SafeString:
+def to_html(text: str, top: int = 3) -> SafeString:
     if len(text) > MOST:
         return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308
     tokens = _reader.parse(text)
-    _seat_headings(tokens)
+    _seat_headings(tokens, top)
     clean = nh3.clean(
         str(_reader.renderer.render(tokens, _reader.options, {})),
         tags=_TAGS,
@@ -36,8 +36,8 @@ def to_html(text: str) -> SafeString:
     return mark_safe(clean)  # noqa: S308
 
 
-def _seat_headings(tokens: list[Token]) -> None:
-    """The page has its own h1 and h2: headings begin at h3 and never skip a level, whatever the author wrote."""
+def _seat_headings(tokens: list[Token], top: int) -> None:
+    """The page has headings of its own: those of the text begin at h`top` and never skip a level."""
     above: list[int] = []
     for token in tokens:
         if token.type == "heading_open":
@@ -46,4 +46,4 @@ def _seat_headings(tokens: list[Token]) -> None:
                 above.pop()
             above.append(level)
         if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(2 + len(above), 6)}"
+            token.tag = f"h{min(top - 1 + len(above), 6)}"

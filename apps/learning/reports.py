@@ -156,6 +156,17 @@ def _cell(classes: list[Any], i: int, j: int, n: int, most: int) -> Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class CurveRow:
+    """What was told at one step; not every step tells everything."""
+
+    step: int
+    loss: float | None
+    dev_loss: float | None
+    score: float | None
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Curves:
     """A run as it goes: its loss, its score on the examples kept back, its learning rate."""
 
@@ -167,6 +178,7 @@ class Curves:
     dev_loss: float | None
     best_score: float | None
     last_score: float | None
+    rows: list[CurveRow]
 
     @property
     def any(self) -> bool:
@@ -187,7 +199,13 @@ def curves(run: TrainingRun) -> Curves:
         dev_loss=dev_losses[-1][1] if dev_losses else None,
         best_score=max(score for _step, score in scores) if scores else None,
         last_score=scores[-1][1] if scores else None,
+        rows=[row for point in run.curve if (row := _row(point))],
     )
+
+
+def _row(point: Mapping[str, Any]) -> CurveRow | None:
+    told = (point.get("loss"), _of_dev(point, "loss"), dev_score(point), point.get("lr"))
+    return None if all(value is None for value in told) else CurveRow(int(point["step"]), *told)
 
 
 def dev_score(point: Mapping[str, Any]) -> float | None:

@@ -103,7 +103,7 @@ def version_card(request: UserRequest, slug: str, number: int) -> HttpResponse:
     project = _seen_by(request, slug)
     found = _version(project, number)
     text = card.markdown(card.card(found)).partition("\n\n")[2]  # the page has a title of its own
-    context = {"project": project, "version": found, "card": to_html(text)}
+    context = {"project": project, "version": found, "card": to_html(text, 2)}
     return render(request, "learning/card.html", context)
 
 

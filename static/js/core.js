@@ -99,6 +99,16 @@ window.Marginalia = (() => {
   document.addEventListener("htmx:sendError", () => { connection(false); toast(words.offline, "bad"); });
   document.addEventListener("htmx:responseError", (event) => toast(sentenceFor(event.detail.xhr.status), "bad"));
 
+  // what was unfolded stays so when its piece of the page comes anew
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...(event.detail.target?.querySelectorAll("details[id][open]:not(.menu)") ?? [])].map((box) => box.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+    unfolded = [];
+  });
+
   // htmx keeps the focus when an element with the same id comes back; where none does, [data-focus] takes it
   document.addEventListener("htmx:afterSettle", (event) => {
     for (const box of document.querySelectorAll("#toasts .toast")) settle(box);

@@ -52,3 +52,7 @@ def test_an_endless_text_is_shown_plainly() -> None:
     html = to_html("<b>" + "*a" * 60_000)
     assert html.startswith("<pre>")
     assert "<b>" not in html
+
+
+def test_a_page_with_a_title_alone_has_headings_right_below_it() -> None:
+    assert to_html("## One\n\n### Two", 2).split() == ["<h2>One</h2>", "<h3>Two</h3>"]

@@ -190,6 +190,7 @@ def test_every_state_of_a_run_has_its_page(project: Project, alice: User, client
     assert ("It broke." in page) == (state in ("failed", "refused"))
     assert "&lt;b&gt;hello" in page
     assert "<polyline" in page
+    assert page.count('<th scope="row" class="num">') == 2, "the curve as a table, a row for each step"
     piece = client.get(at("run", run.pk), headers=HTMX | {"HX-Target": "run-state"}).content.decode()
     assert piece.lstrip().startswith('<div class="part" id="run-state"')
     log = client.get(at("run", run.pk), headers=HTMX | {"HX-Target": "run-log"}).content.decode()
