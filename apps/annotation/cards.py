@@ -94,7 +94,7 @@ class Card:
 
 def cards_of(leases: Sequence[Lease], project: Project, *, before: Annotation | None = None) -> list[Card]:
     """`before`: the answer just taken back; its item shows it again."""
-    known = contexts([lease.task.item_id for lease in leases])
+    known = contexts([lease.task.item_id for lease in leases if lease.around])
     return [_card_of(lease, project, known, before) for lease in leases]
 
 
@@ -114,7 +114,7 @@ def _card_of(lease: Lease, project: Project, known: Mapping[int, Context], befor
         note=again.note if again else "",
         flagged=again.flagged if again else False,
         complaints=task.tickets.order_by("number") if task.reason == Task.Reason.FEEDBACK else (),
-        context=known.get(task.item_id, Context()),
+        context=known.get(task.item_id) or Context.of_address(task.item.url),
     )
 
 

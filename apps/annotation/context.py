@@ -24,6 +24,10 @@ class Context:
     earlier: tuple[Message, ...] = ()
     comments: int = 0
 
+    @classmethod
+    def of_address(cls, url: str) -> "Context":
+        return cls(_web(url))
+
 
 _CONTEXTS = """
 SELECT i.id, i.url,

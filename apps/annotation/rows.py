@@ -4,12 +4,13 @@ Django's own cursors merge values into the text, so the database plans every sta
 longer than running them. Here the values travel apart and the statements are prepared (settings: prepare_threshold).
 """
 
+import re
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from psycopg import Cursor
+from psycopg import RawCursor
 from psycopg.errors import DeadlockDetected
 
 P = ParamSpec("P")
@@ -28,8 +29,21 @@ class Again(Exception):
 def rows(sql: str, values: Mapping[str, Any]) -> list[Row]:
     connection.validate_no_broken_transaction()
     connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        return cursor.execute(sql, values).fetchall()  # type: ignore[arg-type]  # psycopg asks for a literal
+    text, names = _numbered(sql)
+    with connection.wrap_database_errors, RawCursor(connection.connection) as cursor:
+        return cursor.execute(text, [values[name] for name in names]).fetchall()  # type: ignore[arg-type]  # no literal
+
+
+@cache
+def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """%(name)s as $1, as the server wants it: psycopg looks for the names in a long statement at every call."""
+    names: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        return f"${names.setdefault(name, len(names) + 1)}" if name else "%"
+
+    return re.sub(r"%(?:\((\w+)\)s|%)", number, sql), tuple(names)
 
 
 def one(sql: str, values: Mapping[str, Any]) -> Row:

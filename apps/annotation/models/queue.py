@@ -153,6 +153,7 @@ class Lease(models.Model):
     expires_at = models.DateTimeField()
     shown = models.JSONField(null=True)  # the task's suggestion as it stood when this person got it
     hidden = models.JSONField(null=True)  # the same, kept back: drawn for the blind share
+    around = True  # no column: False where the hand-out saw that its text has neither a thread nor comments
 
     class Meta:
         constraints = [

@@ -83,6 +83,7 @@ WITH held AS (
 SELECT m.id, m.task_id, m.token, m.claimed_at, m.expires_at, m.shown,
        t.item_id, t.split, CASE t.reason WHEN 'gold' THEN 'random' ELSE t.reason END, t.score, t.rank, t.wanted,
        i.external_id, i.text, i.language, i.subject, i.meta, i.created_at, i.thread, i.url,
+       i.thread <> '' OR EXISTS (SELECT 1 FROM annotation_comment c WHERE c.item_id = i.id),
        lost.places
 FROM (SELECT (SELECT count(*) FROM given) - (SELECT count(*) FROM leased) AS places) lost
 LEFT JOIN (mine m JOIN annotation_task t ON t.id = m.task_id JOIN content_item i ON i.id = t.item_id) ON true

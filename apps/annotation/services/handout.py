@@ -117,7 +117,7 @@ _claim = in_one_transaction(claim_within)
 
 def _lease(row: Row, project: Project, user: User) -> Lease:
     pk, task_id, token, claimed_at, expires_at, shown, item_id, split, reason, score, rank, wanted = row[:12]
-    external_id, text, language, subject, meta, created_at, thread, url = row[12:20]
+    external_id, text, language, subject, meta, created_at, thread, url, around = row[12:21]
     suggestion = json.loads(shown) if shown else None
     item = Item(
         id=item_id,
@@ -144,7 +144,7 @@ def _lease(row: Row, project: Project, user: User) -> Lease:
         suggestion=suggestion,
     )
     lease = Lease(id=pk, task=task, annotator_id=user.pk, token=token, claimed_at=claimed_at, expires_at=expires_at)
-    lease.shown = suggestion
+    lease.shown, lease.around = suggestion, around
     for made in (item, task, lease):
         made._state.adding, made._state.db = False, "default"
     return lease
