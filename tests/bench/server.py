@@ -50,7 +50,7 @@ def product(*, workers: bool = True) -> Iterator[Product]:
 
 
 def _wait(home: Path, tree: "subprocess.Popen[bytes]") -> str:
-    note, deadline = home / "run" / "web.url", time.monotonic() + 120
+    note, deadline = home / "run" / "web.url", time.monotonic() + 300
     while not note.exists():
         if tree.poll() is not None or time.monotonic() > deadline:
             raise SystemExit("the product did not start:\n" + (home / "up.log").read_text()[-4000:])
