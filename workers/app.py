@@ -34,6 +34,7 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "annotation.sweep", "schedule": 15.0},
         "take-in": {"task": "annotation.take_in_due", "schedule": 1.0},
+        "follow-overlap": {"task": "annotation.follow_overlap_due", "schedule": 2.0},
         "refresh": {"task": "learning.refresh_due", "schedule": 1.0},
         "index-search": {"task": "content.index_search", "schedule": 2.0},
         "resume-imports": {"task": "content.resume_imports", "schedule": 15.0},

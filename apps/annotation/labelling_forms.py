@@ -53,8 +53,8 @@ class LabellingForm(forms.ModelForm):  # type: ignore[type-arg]  # no type at ru
         help_texts = {
             "overlap_share": _(
                 "0.1 means one text in ten, drawn by chance: enough to measure agreement without paying for it "
-                "everywhere. A higher share holds at once for texts that nobody has taken yet, a lower one for texts "
-                "that arrive from now on."
+                "everywhere. A change holds for all texts that nobody has taken yet, but for those that somebody "
+                "sent to the queue."
             ),
             "overlap_wanted": _("Of an odd number, most are soon found."),
             "blind_share": _("Drawn for each person and text. Tells how far suggestions pull people along."),

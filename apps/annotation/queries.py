@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
-from apps.annotation.models import Annotation, Comment, Prediction, Resolution, Task
+from apps.annotation.models import Annotation, Arrival, Comment, Prediction, Resolution, Task
 from apps.annotation.rows import first
 from apps.content.models import Item, Split
 from apps.projects.models import Project
@@ -203,3 +203,12 @@ def projects_with_arrivals() -> list[int]:
             """
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def projects_with_another_overlap() -> list[Project]:
+    """Those whose waiting tasks were made under other settings of overlap than they have now."""
+    there = Project.objects.filter(archived_at=None, pk__in=Arrival.objects.values("project"))
+    same = Arrival.objects.filter(
+        project=OuterRef("pk"), overlap_share=OuterRef("overlap_share"), overlap_wanted=OuterRef("overlap_wanted")
+    )
+    return list(there.filter(~Exists(same)).order_by("pk"))

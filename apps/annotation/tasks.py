@@ -13,3 +13,9 @@ def sweep() -> None:
 def take_in_due() -> None:
     for pk in queries.projects_with_arrivals():
         services.take_in(Project.objects.get(pk=pk))
+
+
+@shared_task(name="annotation.follow_overlap_due")
+def follow_overlap_due() -> None:
+    for project in queries.projects_with_another_overlap():
+        services.follow_overlap(project)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.annotation import queries, services
 from apps.annotation.models import Annotation, Audience, Gold, Lease, Resolution, Task
-from apps.annotation.services import Answer, TopChoice, golds
+from apps.annotation.services import Answer, TopChoice, changes, golds, sending
 from apps.content.models import Item
 from apps.projects.models import Label, Membership, Project
 from tests.annotation import make
@@ -316,6 +316,30 @@ def test_who_has_not_answered_yet_is_asked_first_when_others_are_at_work(
     Task.objects.filter(pk=task.pk).update(others_until=timezone.now() - timedelta(hours=1))
     assert task.pk in {lease.task_id for lease in services.claim(project, bob, ahead=9)}, "after a day, anybody"
     assert items
+
+
+def test_what_is_sent_to_the_queue_also_goes_to_others_first(
+    project: Project, bob: User, rita: User, label: Label
+) -> None:
+    items = make.items(project, 40)
+    services.take_in(project)
+    mine = work(project, bob, 1, label.pk)[0].item_id
+    work(project, rita, 1, label.pk)
+    for user in (bob, rita):
+        for lease in services.claim(project, user):
+            services.skip(project, user, lease.token)
+    untouched = next(item for item in items if not item.tasks.get().leases.exists())
+    sent = sending.send(project, rita, [mine, untouched.pk], front=True)
+    task, fresh = (Task.objects.get(item=pk, state="open") for pk in (mine, untouched.pk))
+    assert task.others_until is not None
+    assert fresh.others_until is None, "nobody has answered it"
+    assert task.pk not in {lease.task_id for lease in services.claim(project, bob, ahead=8)}
+    assert task.pk in {lease.task_id for lease in services.claim(project, rita, ahead=8)}
+    again = sending.send(project, rita, [mine], audience=Audience.objects.create(project=project))
+    assert Task.objects.get(pk=task.pk).others_until is None, "of this group nobody else is there"
+    changes.take_back(again, rita)
+    assert Task.objects.get(pk=task.pk).others_until == task.others_until
+    changes.take_back(sent, rita)
 
 
 def test_alone_one_is_asked_again_oneself(project: Project, bob: User, rita: User, label: Label) -> None:

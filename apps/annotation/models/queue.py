@@ -173,3 +173,7 @@ class Arrival(models.Model):
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
     last_item = models.BigIntegerField(default=0)
+    # so large a share, and so many people, waiting tasks may have been made with; more than the project's settings
+    # say only until overlap.py has been over them
+    overlap_share = models.FloatField(default=0.0)
+    overlap_wanted = models.PositiveSmallIntegerField(default=0)

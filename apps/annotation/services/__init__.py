@@ -2,6 +2,7 @@ from apps.annotation.services.answers import Answer, Conflict, Submitted, revise
 from apps.annotation.services.asking import ask
 from apps.annotation.services.handout import AHEAD, claim, renew, skip, sweep
 from apps.annotation.services.intake import take_in
+from apps.annotation.services.overlap import follow_overlap
 from apps.annotation.services.top import TopChoice, set_top
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "TopChoice",
     "ask",
     "claim",
+    "follow_overlap",
     "renew",
     "revise",
     "set_top",

@@ -10,6 +10,7 @@ No suggestion is shown with them. The model's answer is what is in doubt: shown 
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -31,24 +32,31 @@ _BAND = {
 KEPT_FOR_OTHERS = timedelta(days=1)  # where somebody has answered already, others go first so long
 LATELY = timedelta(days=7)  # who answered anything since then is one of those others
 
+# the people who may answer and did so lately, and when a task for %(audience)s ends to be for those of them alone who
+# have not answered its item yet (NULL: it is for everybody at once)
+OTHERS = """lately AS MATERIALIZED (
+    SELECT m.user_id FROM projects_membership m JOIN accounts_user u ON u.id = m.user_id
+    WHERE m.project_id = %(project)s AND m.paused_at IS NULL AND u.is_active AND m.role = ANY(%(roles)s)
+      AND (SELECT a.created_at FROM annotation_annotation a
+           WHERE a.annotator_id = m.user_id ORDER BY a.id DESC LIMIT 1) > now() - %(lately)s::interval
+      AND (%(audience)s::bigint IS NULL OR EXISTS (
+          SELECT 1 FROM annotation_audience_people p
+          WHERE p.audience_id = %(audience)s AND p.user_id = m.user_id))
+)"""
+OTHERS_UNTIL = """CASE WHEN EXISTS (
+        SELECT 1 FROM annotation_annotation a WHERE a.item_id = {item}
+    ) AND EXISTS (
+        SELECT 1 FROM lately WHERE NOT EXISTS (
+            SELECT 1 FROM annotation_annotation a WHERE a.item_id = {item} AND a.annotator_id = lately.user_id)
+    ) THEN clock_timestamp() + %(kept)s::interval END"""
+
 # one live task for an item: where there is one it moves to the front, whoever holds it keeps it
-_ASK = """
+_ASK = f"""
+WITH {OTHERS}
 INSERT INTO annotation_task AS t (project_id, item_id, split, reason, rank, wanted, taken, state, audience_id,
                                   others_until, created_at)
 VALUES (%(project)s, %(item)s, %(split)s, %(reason)s, %(rank)s, coalesce(%(people)s, %(wanted)s), 0, 'open',
-        %(audience)s::bigint, CASE WHEN EXISTS (
-            SELECT 1 FROM annotation_annotation WHERE item_id = %(item)s
-        ) AND EXISTS (
-            SELECT 1 FROM projects_membership m JOIN accounts_user u ON u.id = m.user_id
-            WHERE m.project_id = %(project)s AND m.paused_at IS NULL AND u.is_active AND m.role = ANY(%(roles)s)
-              AND NOT EXISTS (SELECT 1 FROM annotation_annotation a
-                              WHERE a.item_id = %(item)s AND a.annotator_id = m.user_id)
-              AND (SELECT a.created_at FROM annotation_annotation a
-                   WHERE a.annotator_id = m.user_id ORDER BY a.id DESC LIMIT 1) > now() - %(lately)s::interval
-              AND (%(audience)s::bigint IS NULL OR EXISTS (
-                  SELECT 1 FROM annotation_audience_people p
-                  WHERE p.audience_id = %(audience)s AND p.user_id = m.user_id))
-        ) THEN clock_timestamp() + %(kept)s::interval END, clock_timestamp())
+        %(audience)s::bigint, {OTHERS_UNTIL.format(item="%(item)s")}, clock_timestamp())
 ON CONFLICT (item_id) WHERE state IN ('open', 'full') DO UPDATE
 SET reason = CASE WHEN t.rank < excluded.rank THEN t.reason ELSE excluded.reason END,
     rank = least(t.rank, excluded.rank),
@@ -59,7 +67,7 @@ SET reason = CASE WHEN t.rank < excluded.rank THEN t.reason ELSE excluded.reason
     audience_id = coalesce(excluded.audience_id, t.audience_id),
     others_until = excluded.others_until
 RETURNING id, (xmax = 0) AS made
-"""
+"""  # noqa: S608
 
 _PUT_BACK = """
 UPDATE annotation_task
@@ -74,6 +82,12 @@ RETURNING id
 class Asked:
     task: Task
     made: bool  # False: a task that was in the queue already has moved to the front
+
+
+def others_values() -> dict[str, Any]:
+    """What OTHERS and OTHERS_UNTIL want beside project and audience."""
+    roles = [str(role) for role, may in CAN.items() if Capability.ANNOTATE in may]
+    return {"roles": roles, "lately": LATELY, "kept": KEPT_FOR_OTHERS}
 
 
 @transaction.atomic
@@ -95,11 +109,8 @@ def ask_out_of_turn(
         "wanted": project.wanted,
         "people": people,
         "audience": audience.pk if audience else None,
-        "roles": [str(role) for role, may in CAN.items() if Capability.ANNOTATE in may],
-        "lately": LATELY,
-        "kept": KEPT_FOR_OTHERS,
     }
-    pk, made = one(_ASK, values)
+    pk, made = one(_ASK, values | others_values())
     return Asked(Task.objects.get(pk=pk), bool(made))
 
 

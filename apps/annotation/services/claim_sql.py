@@ -39,7 +39,7 @@ WITH held AS (
 ), need AS MATERIALIZED (
     SELECT CASE WHEN {paused} THEN 0 ELSE greatest(0, %(ahead)s - (SELECT count(*) FROM held)) END AS n
 ){gold}, picked AS (
-    SELECT t.id, t.item_id, t.rank, t.taken, t.wanted FROM annotation_task t
+    SELECT t.id, t.item_id, t.reason, t.rank, t.taken, t.wanted FROM annotation_task t
     WHERE t.project_id = %(project)s AND t.audience_id IS NULL AND {for_me}
     ORDER BY t.rank LIMIT {places}
     FOR UPDATE {waiting}
@@ -47,15 +47,16 @@ WITH held AS (
     SELECT mine.* FROM annotation_audience_people p
     JOIN annotation_audience a ON a.id = p.audience_id AND a.project_id = %(project)s
     CROSS JOIN LATERAL (
-        SELECT t.id, t.item_id, t.rank, t.taken, t.wanted FROM annotation_task t
+        SELECT t.id, t.item_id, t.reason, t.rank, t.taken, t.wanted FROM annotation_task t
         WHERE t.audience_id = a.id AND {for_me}
         ORDER BY t.rank LIMIT {places}
         FOR UPDATE {waiting}
     ) mine
     WHERE p.user_id = %(user)s
 ), chosen AS (
-    -- who is first to take a task finds out how many it is for: the project's share may have grown since it came
-    SELECT id, CASE WHEN for_all AND taken = 0 AND rank >= 0
+    -- who is first to take a task finds out how many it is for: the project's share may have grown since it came;
+    -- what somebody sent to the queue is for as many as they said
+    SELECT id, CASE WHEN for_all AND taken = 0 AND rank >= 0 AND reason <> 'chosen'
                          AND annotation_share(item_id, %(overlap_draw)s) < %(overlap_share)s
                     THEN greatest(wanted, %(overlap_wanted)s) ELSE wanted END AS wanted
     FROM (SELECT *, true AS for_all FROM picked UNION ALL SELECT *, false FROM named) found

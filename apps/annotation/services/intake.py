@@ -3,6 +3,7 @@
 import time
 
 from django.db import transaction
+from django.db.models.functions import Greatest
 
 from apps.annotation.models import Arrival, Task
 from apps.annotation.queries import holdout_labelled
@@ -147,7 +148,11 @@ def _take_slice(project: Project, newest: int) -> int | None:
         "overlap_wanted": project.overlap_wanted,
     }
     last, opened = one(_SLICE, values)
-    Arrival.objects.filter(project=project).update(last_item=last or newest)
+    Arrival.objects.filter(project=project).update(
+        last_item=last or newest,
+        overlap_share=Greatest("overlap_share", project.overlap_share),
+        overlap_wanted=Greatest("overlap_wanted", project.overlap_wanted),
+    )
     return int(opened)
 
 

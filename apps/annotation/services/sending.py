@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.annotation.models import Audience, Change
 from apps.annotation.rows import rows
+from apps.annotation.services.asking import OTHERS, OTHERS_UNTIL, others_values
 from apps.annotation.services.changes import MOST, within
 from apps.annotation.services.unsending import BROUGHT_BACK, SHELVED
 from apps.common.errors import DomainError, InvalidInput
@@ -25,23 +26,25 @@ WHERE project_id = %(project)s AND id = ANY(%(items)s) AND archived_at IS NULL
 ORDER BY id FOR UPDATE
 """
 _BEFORE = """
-SELECT id, rank, wanted, audience_id, reason FROM annotation_task
+SELECT id, rank, wanted, audience_id, reason, others_until::text FROM annotation_task
 WHERE item_id = ANY(%(items)s) AND state IN ('open', 'full') ORDER BY id FOR UPDATE
 """
-_SENT = """
+_KEPT = ("id", "rank", "wanted", "audience", "reason", "others_until")
+_SENT = f"""
+WITH {OTHERS}
 INSERT INTO annotation_task AS t
-    (project_id, item_id, split, reason, rank, wanted, taken, state, audience_id, created_at)
+    (project_id, item_id, split, reason, rank, wanted, taken, state, audience_id, others_until, created_at)
 SELECT project_id, id, split, CASE split WHEN 'holdout' THEN 'holdout' ELSE 'chosen' END,
        CASE WHEN %(front)s THEN %(band)s + row_number() OVER (ORDER BY id)
             ELSE annotation_arrival_rank(id, %(seed)s) END,
-       %(wanted)s, 0, 'open', %(audience)s::bigint, %(at)s
-FROM content_item WHERE id = ANY(%(items)s)
+       %(wanted)s, 0, 'open', %(audience)s::bigint, {OTHERS_UNTIL.format(item="i.id")}, %(at)s
+FROM content_item i WHERE id = ANY(%(items)s)
 ON CONFLICT (item_id) WHERE state IN ('open', 'full') DO UPDATE
 SET reason = excluded.reason, rank = CASE WHEN %(front)s THEN least(t.rank, excluded.rank) ELSE t.rank END,
     wanted = greatest(t.taken, excluded.wanted), audience_id = excluded.audience_id,
-    state = CASE WHEN t.taken < excluded.wanted THEN 'open' ELSE 'full' END
+    state = CASE WHEN t.taken < excluded.wanted THEN 'open' ELSE 'full' END, others_until = excluded.others_until
 RETURNING id, (xmax = 0) AS made
-"""
+"""  # noqa: S608
 
 
 def send(
@@ -54,7 +57,8 @@ def send(
     audience: Audience | None = None,
 ) -> Change:
     """A task for each item that `wanted` people are asked; where there is one, it is made to fit. Archived items and
-    gold items are left out. Hold-out items stay what they are: asked about blind."""
+    gold items are left out. Hold-out items stay what they are: asked about blind. People who have not answered an item
+    yet get it first, for a day, as with every question out of turn."""
     _few_enough(item_ids)
     if not 1 <= wanted <= MOST_PEOPLE:
         raise InvalidInput(_("Between 1 and %(most)d people can be asked.") % {"most": MOST_PEOPLE}, field="wanted")
@@ -64,8 +68,9 @@ def send(
         before = rows(_BEFORE, {"items": chosen})
         band = _BAND + time.time_ns() // 1000
         values = what | {"items": chosen, "band": band, "seed": project.seed, "at": change.created_at}
-        opened = [pk for pk, made in rows(_SENT, values) if made]
-        moved = [dict(zip(("id", "rank", "wanted", "audience", "reason"), row, strict=True)) for row in before]
+        sent = rows(_SENT, values | {"project": project.pk} | others_values())
+        opened = [pk for pk, made in sent if made]
+        moved = [dict(zip(_KEPT, row, strict=True)) for row in before]
         change.what |= {"left_out": len(set(item_ids)) - len(chosen), "opened": opened, "moved": moved}
         change.n = len(chosen)
         wake_on_commit("learning.refresh", project.pk)

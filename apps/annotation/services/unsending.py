@@ -10,8 +10,10 @@ from apps.annotation.rows import rows
 _MOVED_BACK = """
 UPDATE annotation_task t
 SET rank = b.rank, wanted = greatest(t.taken, b.wanted), audience_id = a.id, reason = b.reason,
+    others_until = b.others_until,
     state = CASE WHEN t.taken < b.wanted THEN 'open' ELSE 'full' END
-FROM jsonb_to_recordset(%(moved)s::jsonb) AS b (id bigint, rank bigint, wanted int, audience bigint, reason text)
+FROM jsonb_to_recordset(%(moved)s::jsonb) AS b (id bigint, rank bigint, wanted int, audience bigint, reason text,
+                                              others_until timestamptz)
 LEFT JOIN annotation_audience a ON a.id = b.audience
 WHERE t.id = b.id AND t.state IN ('open', 'full') RETURNING t.id
 """
