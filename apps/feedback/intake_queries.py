@@ -11,6 +11,7 @@ import orjson
 from apps.annotation.rows import Row, rows
 from apps.feedback.intake_checks import Event
 from apps.feedback.models import IntakeKey
+from apps.projects.models import Project
 
 _SERVED = """
 SELECT s.id, s.version_id, coalesce(s.shown_id, s.label_id),
@@ -75,6 +76,7 @@ class Known:
     predictions: dict[tuple[int, int], About]
     versions: dict[int, int]  # number -> id
     labels: dict[str, tuple[int, bool]]  # name -> id, still offered
+    overlapping: bool  # spans may overlap here
 
     def about(self, event: Event) -> About:
         if event.prediction in self.served:
@@ -93,19 +95,19 @@ class Known:
         return replace(found, version=version, predicted=said.predicted, confidence=said.confidence, said=said.said)
 
 
-def known(project: int, events: Sequence[Event]) -> Known:
+def known(project: Project, events: Sequence[Event]) -> Known:
     names = {event.predicted for event in events if event.predicted}
     names.update(name for event in events for name in event.labels or ())
     names.update(span["label"] for event in events for span in event.spans or ())
     external = _distinct(event.item for event in events if event.prediction is None and event.item)
-    newest: dict[str, UUID] = dict(rows(_NEWEST_SERVED, {"project": project, "ids": external})) if external else {}
+    newest: dict[str, UUID] = dict(rows(_NEWEST_SERVED, {"project": project.pk, "ids": external})) if external else {}
     ids = list({*newest.values(), *(event.prediction for event in events if event.prediction is not None)})
-    served = rows(_SERVED, {"project": project, "ids": ids}) if ids else []
-    items = rows(_ITEMS, {"project": project, "ids": external}) if external else []
+    served = rows(_SERVED, {"project": project.pk, "ids": ids}) if ids else []
+    items = rows(_ITEMS, {"project": project.pk, "ids": external}) if external else []
     hashes = list({text_hash(event.text) for event in events if event.text and not event.item and not event.prediction})
-    same = rows(_SAME_TEXT, {"project": project, "hashes": hashes}) if hashes else []
+    same = rows(_SAME_TEXT, {"project": project.pk, "hashes": hashes}) if hashes else []
     numbers = _distinct(event.version for event in events if event.version is not None)
-    versions: dict[int, int] = dict(rows(_VERSIONS, {"project": project, "numbers": numbers})) if numbers else {}
+    versions: dict[int, int] = dict(rows(_VERSIONS, {"project": project.pk, "numbers": numbers})) if numbers else {}
     return Known(
         served={row[0]: _served(row) for row in served},
         newest=newest,
@@ -113,7 +115,8 @@ def known(project: int, events: Sequence[Event]) -> Known:
         texts={bytes(row[2]): _item(row) for row in same},
         predictions=_predictions([row[0] for row in (*items, *same)], list(versions.values())),
         versions=versions,
-        labels=labels(project, names),
+        labels=labels(project.pk, names),
+        overlapping=project.overlapping,
     )
 
 

@@ -175,6 +175,15 @@ def test_the_models_own_spans_praise_it(project: Project, card: Label) -> None:
     assert kept(project, {"kind": "spans", "prediction": str(of.pk), "spans": [SPAN]}).polarity == 1
 
 
+def test_spans_overlap_only_where_the_project_lets_them(project: Project, card: Label) -> None:
+    of = make.served(project, card)
+    event = {"kind": "spans", "prediction": str(of.pk), "spans": [SPAN | {"start": 9, "quote": "my card"}, SPAN]}
+    assert refused(project, event).field == "spans"
+    project.overlapping = True
+    signal = kept(project, event)
+    assert [(span["start"], span["end"]) for span in signal.value["spans"]] == [(9, 16), (12, 16)]
+
+
 def test_spans_without_consent_keep_no_quote_and_need_the_text_sent(project: Project, card: Label) -> None:
     of = make.served(project, card, consent=False)
     event = {"kind": "spans", "prediction": str(of.pk), "spans": [SPAN]}

@@ -79,7 +79,7 @@ def _receive(
     key: IntakeKey | None, project: Project, events: Sequence[Any], address: str, source: str
 ) -> list[Receipt]:
     read = [_read(given) for given in events]
-    known = queries.known(project.pk, [event for event in read if isinstance(event, Event)])
+    known = queries.known(project, [event for event in read if isinstance(event, Event)])
     made = [_row(event, project, known) if isinstance(event, Event) else event for event in read]
     now = timezone.now()
     common = {"key_id": key.pk if key else None, "address": address, "received_at": now}
@@ -232,7 +232,7 @@ def _spans(event: Event, about: About, known: Known, consent: bool) -> tuple[dic
         sentence = _("No label of this project: %(names)s.")
         raise InvalidInput(sentence % {"names": ", ".join(f"“{name}”" for name in unknown)}, field="spans")
     try:
-        checked = truths.spans_of(event.spans, raw, _lf(raw)) or {"spans": []}
+        checked = truths.spans_of(event.spans, raw, _lf(raw), overlapping=known.overlapping) or {"spans": []}
     except Rejected as refusal:
         raise InvalidInput(str(refusal), field="spans") from None
     spans = [span | {"label": known.labels[span["label"]][0]} for span in checked["spans"]]
