@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,14 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Ticked:
+    """What a form had ticked that was refused; it need not make sense."""
+
+    labels: frozenset[int]
+    none: bool
+
+
+@dataclass(frozen=True)
 class Card:
     item: Item
     kind: str
@@ -55,6 +63,7 @@ class Card:
     blind: bool = False
     suggestion: Value | None = None
     answer: Any = None  # a label's id, or a value
+    ticked: Ticked | None = None  # None: what the answer or the suggestion says
     undecided: str = ""
     note: str = ""
     flagged: bool = False
@@ -156,12 +165,20 @@ def choices(labels: Sequence[Label], card: Card | None) -> Choices:
     for choice in made.values():
         if choice not in first:
             groups[choice.label.group].append(choice)
-    several = card is not None and card.kind == Project.TaskKind.MULTI
-    none = several and not ticked and card is not None and (card.answer is not None or bool(card.suggestion))
-    return Choices(first, list(groups.items()), none)
+    return Choices(first, list(groups.items()), _none(card, ticked))
 
 
-def _ticked(card: Card | None) -> set[int]:
+def _none(card: Card | None, ticked: Collection[int]) -> bool:
+    if card is None or card.kind != Project.TaskKind.MULTI:
+        return False
+    if card.ticked is not None:
+        return card.ticked.none
+    return not ticked and (card.answer is not None or bool(card.suggestion))
+
+
+def _ticked(card: Card | None) -> Collection[int]:
+    if card is not None and card.ticked is not None:
+        return card.ticked.labels
     if card is None or card.undecided:
         return set()
     if isinstance(card.answer, int):

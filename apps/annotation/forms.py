@@ -9,6 +9,13 @@ from apps.projects.models import Project
 BIGINT = 2**63 - 1
 
 
+class NoteField(forms.CharField):
+    """Counted as its box counts on the page: a line end is one character there, and two when it is sent."""
+
+    def to_python(self, value: Any) -> str:
+        return (super().to_python(value) or "").replace("\r\n", "\n")
+
+
 class AnswerForm(forms.Form):
     """One answer from the label page. `token` names a leased task, `item` an earlier answer to be changed.
 
@@ -28,7 +35,7 @@ class AnswerForm(forms.Form):
     spans = forms.JSONField(required=False)
     text_hash = forms.CharField(required=False, max_length=64)
     undecided = forms.CharField(required=False, max_length=120)
-    note = forms.CharField(required=False, max_length=2000)
+    note = NoteField(required=False, max_length=2000)
     flagged = forms.BooleanField(required=False)
     seconds = forms.FloatField(required=False, min_value=0, max_value=86_400)
 

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.template.loader import get_template
 
 from apps.accounts.http import UserRequest
-from apps.annotation import cards, queries
+from apps.annotation import cards, queries, returned
 from apps.annotation.forms import AnswerForm
 from apps.annotation.models import Annotation, Lease
 from apps.annotation.services.golds import Lesson, lesson
@@ -27,13 +27,15 @@ def page(
     leases: list[Lease],
     *,
     error: str = "",
+    sent: AnswerForm | None = None,
     learned: Annotation | None = None,
 ) -> HttpResponse:
-    """`learned`: an answer just given, whose lesson stands on top (without scripts)."""
+    """`sent`: a form that was refused because of `error`; what it said is there again. `learned`: an answer just given,
+    whose lesson stands on top (without scripts)."""
     labels = cards.in_groups(list(project.labels.filter(archived_at=None)))
-    earlier = _earlier_answer(request, project)
     shown = cards.cards_of(leases, project) if labels else []
-    card = earlier or (shown[0] if shown else None)
+    first = returned.card(project, request.user, sent, shown) if sent else _earlier_answer(request, project)
+    card = first or (shown[0] if shown else None)
     newest = queries.newest_answer(project, request.user)
     standing = queries.standing(project, request.user)
     context = {
@@ -41,7 +43,7 @@ def page(
         "kind": project.task_kind,
         "several": project.task_kind == Project.TaskKind.MULTI,
         "card": card,
-        "waiting": shown if earlier else shown[1:],
+        "waiting": [other for other in shown if not card or other.token != card.token],
         "choices": cards.choices(labels, card),
         "grouped": any(label.group for label in labels),
         "explained": [label for label in labels if label.description or label.examples],

@@ -15,7 +15,7 @@ from apps.accounts.http import UserRequest
 from apps.annotation import behaviour, cards, label_pages, queries, services, sessions
 from apps.annotation.forms import AnswerForm, TokenForm, TokensForm, UndoForm, first_error
 from apps.annotation.models import Annotation, Lease
-from apps.annotation.services import golds
+from apps.annotation.services import answers, golds
 from apps.common.errors import InvalidInput
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
@@ -48,11 +48,16 @@ def label_submit(request: UserRequest, slug: str) -> HttpResponse:
         field, sentence = first_error(form)
         if request.htmx:
             raise InvalidInput(sentence, field=field)
-        return label_pages.page(request, project, services.claim(project, request.user), error=sentence)
+        return label_pages.page(request, project, services.claim(project, request.user), error=sentence, sent=form)
     try:
         stored, kept_as, leases = _store(project, request, form)
     except services.Conflict as refused:
         return label_pages.conflict(request, project, form, refused.stored)
+    except InvalidInput as refused:
+        if request.htmx:
+            raise
+        leases = services.claim(project, request.user)
+        return label_pages.page(request, project, leases, error=str(refused), sent=form)
     if request.htmx:
         have = request.POST.get("have", "")
         return label_pages.piece(request, project, leases, have=have, kept_as=kept_as, stored=stored)
@@ -85,8 +90,9 @@ def label_skip(request: UserRequest, slug: str) -> HttpResponse:
 @require_POST
 def label_undo(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.ANNOTATE)
-    before = queries.newest_answer(project, request.user)
-    lease = services.undo(project, request.user, of=_valid(UndoForm(request.POST))["of"])
+    of = _valid(UndoForm(request.POST))["of"]
+    before = answers.to_undo(project, request.user, of)
+    lease = services.undo(project, request.user, of=of)
     if not request.htmx:
         return redirect("label", slug)
     return label_pages.piece(

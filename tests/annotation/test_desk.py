@@ -2,11 +2,12 @@
 
 import re
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from apps.accounts.models import User
 from apps.annotation import services, sessions
@@ -119,6 +120,81 @@ def test_an_earlier_answer_comes_back_as_it_was_given(
     page = body(browser, f"{PAGE}?item={lease.task.item_id}")
     assert re.findall(r'name="labels" value="(\d+)" checked', page) == [str(ids[1]), str(ids[2])]
     assert hidden(page, "base") == "1"
+
+
+# --- a plain form that is refused ---
+
+
+def test_what_was_ticked_and_written_is_there_again_when_a_form_is_refused(
+    several: Project, browser: Client, queue: list[Task]
+) -> None:
+    labels = [str(label.pk) for label in several.labels.all()]
+    suggestion = {"head": 1, "labels": [int(pk) for pk in labels], "probabilities": [0.9] * 3, "thresholds": [0.5] * 3}
+    Task.objects.update(suggestion=suggestion)
+    page = body(browser)
+    sent = {
+        "token": hidden(page, "token"),
+        "key": hidden(page, "key"),
+        "base": "0",
+        "note": "a <b> note",
+        "flagged": "on",
+    }
+
+    def again(**said: object) -> str:
+        answer = browser.post(f"{PAGE}submit/", sent | said)
+        assert answer.status_code == 422
+        return answer.content.decode()
+
+    for said, ticked, none in (
+        ({"labels": labels[1:], "none": "on"}, labels[1:], True),
+        ({"labels": labels[:1], "note": "x" * 2001}, labels[:1], False),
+        ({"none": "on", "note": "x" * 2001}, [], True),
+        ({"labels": labels[:1], "undecided": "a reason that is gone"}, labels[:1], False),
+    ):
+        page = again(**said)
+        assert re.findall(r'name="labels" value="(\d+)" checked', page) == ticked
+        assert ('id="none" checked' in page) == none
+        assert 'id="flagged" checked' in page
+        assert hidden(page, "token") == sent["token"]
+        assert f">{escape(said.get('note', sent['note']))}</textarea>" in page
+        assert '<details class="note-box" id="note-box" open>' in page
+    page = again(undecided="Two meanings", note="x" * 2001)
+    assert re.search(r'id="undecided-box" open>.*value="Two meanings"[^>]*aria-current="true"', page)
+    assert not Annotation.objects.exists()
+
+
+def test_a_refused_change_of_an_earlier_answer_stays_with_its_text(
+    project: Project, browser: Client, queue: list[Task], bob: User
+) -> None:
+    first, second, _third = project.labels.all()
+    before = make.answer_next(project, bob, first.pk).annotation
+    sent = {"item": before.item_id, "key": uuid4(), "base": "1", "label": second.pk, "note": "x" * 2001}
+    answer = browser.post(f"{PAGE}submit/", sent)
+    page = answer.content.decode()
+    assert (answer.status_code, hidden(page, "item"), hidden(page, "base")) == (422, str(before.item_id), "1")
+    assert re.findall(r'name="label" value="(\d+)" checked', page) == [str(second.pk)]
+    assert before.item.text in page
+
+
+def test_what_a_person_typed_never_comes_back_under_another_text(
+    project: Project, browser: Client, queue: list[Task], bob: User
+) -> None:
+    page = body(browser)
+    sent = {"token": hidden(page, "token"), "key": hidden(page, "key"), "base": "0", "note": "mine"}
+    services.skip(project, bob, UUID(sent["token"]))
+    page = browser.post(f"{PAGE}submit/", sent).content.decode()
+    assert queue[0].item.text in page
+    assert (hidden(page, "token"), ">mine</textarea>" in page) == (sent["token"], True)
+    page = browser.post(f"{PAGE}submit/", sent | {"token": str(uuid4())}).content.decode()
+    assert ">mine</textarea>" not in page
+
+
+def test_a_note_is_as_long_as_its_box_says_with_line_ends(project: Project, browser: Client, queue: list[Task]) -> None:
+    page, label = body(browser), project.labels.all()[0]
+    note = "line\r\n" * 399 + "end"
+    sent = {"token": hidden(page, "token"), "key": hidden(page, "key"), "label": label.pk, "note": note}
+    assert browser.post(f"{PAGE}submit/", sent).status_code == 302
+    assert Annotation.objects.get().note == note.replace("\r", "")
 
 
 # --- two versions ---
