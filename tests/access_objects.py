@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User
-from apps.annotation.models import Annotation, Audience, Change, Comment
+from apps.annotation.models import Annotation, Audience, Change, Comment, Gold, Resolution
 from apps.content import services as content
 from apps.content.models import ImportJob, Item
 from apps.explore.models import SavedView
@@ -41,6 +41,10 @@ class Objects:
             "suspect": lambda user: {"pk": self.suspect.pk},
             "api_suspect": lambda user: {"pk": self.suspect.pk},
             "gold_person": lambda user: {"pk": self.member.pk},
+            "api_gold_item": lambda user: {"pk": self.gold.pk},
+            "api_gold_person": lambda user: {"pk": self.member.pk},
+            "api_sent_back_insist": lambda user: {"pk": self.review(user).pk},
+            "api_explore_view": lambda user: {"pk": self.view(user).pk},
             "invitation_revoke": lambda user: {"pk": self.invitation[0].pk},
             "invitation_accept": lambda user: {"secret": self.invitation[1]},
             "token": lambda user: {"pk": self.token(user).pk},
@@ -49,6 +53,7 @@ class Objects:
             "item": lambda user: {"pk": self.item.pk},
             "api_item": lambda user: {"pk": self.item.pk},
             "item_comment_remove": lambda user: {"pk": self.item.pk, "comment": self.comment.pk},
+            "api_item_comment_remove": lambda user: {"pk": self.item.pk, "comment": self.comment.pk},
             "run": lambda user: {"pk": self.run.pk},
             "api_run": lambda user: {"pk": self.run.pk},
             "version": self._number,
@@ -175,6 +180,21 @@ class Objects:
     def comment(self) -> Comment:
         by = User.objects.create_user("cara@example.org", "correct horse battery")
         return Comment.objects.create(item=self.item, by=by, text="Walk")
+
+    @cached_property
+    def gold(self) -> Gold:
+        """On an item of its own: what is gold can neither be decided nor changed."""
+        text = "What is the rate today?"
+        item = Item.objects.create(
+            project=self.project,
+            external_id="gold",
+            text=text,
+            text_hash=hashlib.sha256(text.encode()).digest(),
+            split="pool",
+        )
+        label = self.project.labels.all()[0]
+        Resolution.objects.create(item=item, project=self.project, split="pool", label=label, how="gold")
+        return Gold.objects.create(item=item, project=self.project, label=label)
 
     @cached_property
     def job(self) -> ImportJob:

@@ -35,6 +35,19 @@ class CommentIn(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=comments.MOST)
 
 
+class ItemComment(APIView):
+    scopes = {"DELETE": "annotate"}
+
+    @extend_schema(operation_id="item_comment_remove", responses={204: None})
+    def delete(self, request: Request, slug: str, pk: int, comment: int) -> Response:
+        """Its author takes it back, or somebody who reviews."""
+        user = cast(User, request.user)
+        project = project_for(user, slug, need=Capability.ANNOTATE)
+        said = get_object_or_404(Comment.objects.select_related("item"), item__project=project, item=pk, pk=comment)
+        comments.remove(project, said, user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class ItemComments(APIView):
     """What people say to each other about one item. `@name` tells that person."""
 

@@ -10,4 +10,5 @@ pages: list[URLPattern] = [
 ]
 api: list[URLPattern] = [
     path("items/<int:pk>/comments/", comment_api.ItemComments.as_view(), name="api_item_comments"),
+    path("items/<int:pk>/comments/<int:comment>/", comment_api.ItemComment.as_view(), name="api_item_comment_remove"),
 ]

@@ -308,6 +308,7 @@ SPECTACULAR_SETTINGS = {
         "QuestionKind": "apps.surveys.models.Question.Kind",
         "JobState": "apps.explore.models.Projection.State",
         "SuspectState": "apps.quality.models.Suspect.State",
+        "ReviewVerdict": "apps.quality.models.Review.Verdict",
         "TaskState": "apps.annotation.models.Task.State",
         "TicketAction": "apps.feedback.ticket_api.PEOPLE",
         "TicketState": "apps.feedback.models.Ticket.State",

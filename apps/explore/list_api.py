@@ -1,12 +1,14 @@
 """The explorer for machines: thin twins of its pages over the same queries and services."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.http import QueryDict
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -85,10 +87,52 @@ class Items(APIView):
         return Response({"results": rows, "next": page.next or None})
 
 
-class BulkIn(serializers.Serializer[Any]):
-    act = serializers.ChoiceField(choices=list(ACTS))
+class Amount(APIView):
+    """How many items match the filters: exact where that is quick, else about."""
+
+    @extend_schema(
+        operation_id="explore_amount",
+        parameters=_FILTERS,
+        responses=inline_serializer(
+            "ExploredAmount", {"n": serializers.IntegerField(), "about": serializers.BooleanField()}
+        ),
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        project, user = _project(request, slug, Capability.VIEW)
+        found = list_queries.amount(project, _filter(project, user, request.query_params).listing)
+        return Response({"n": found.n, "about": found.about})
+
+
+class ChosenIn(serializers.Serializer[Any]):
     items = serializers.ListField(child=serializers.IntegerField(min_value=1), required=False, max_length=10_000)
     filters = serializers.DictField(child=serializers.CharField(), required=False, help_text="as in the address")
+
+
+class OutlookOut(serializers.Serializer[Any]):
+    n = serializers.IntegerField()
+    archived = serializers.IntegerField(help_text="these come back")
+    free = serializers.IntegerField(help_text="neither archived nor gold: these can be sent to the queue or archived")
+    waiting = serializers.IntegerField(help_text="of the free: in the queue")
+    held_out = serializers.IntegerField(help_text="of the free")
+    pool = serializers.IntegerField(help_text="of the free: these can be labelled")
+    labelled = serializers.IntegerField(help_text="of those")
+
+
+class BulkPreview(APIView):
+    """Of the items named, or all that match the filters, how many each act reaches, and what it finds there."""
+
+    scopes = {"POST": "read"}
+
+    @extend_schema(operation_id="explore_bulk_preview", request=ChosenIn, responses=OutlookOut)
+    def post(self, request: Request, slug: str) -> Response:
+        project, user = _project(request, slug, Capability.REVIEW)
+        given = ChosenIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(OutlookOut(bulk.outlook(project, _chosen(project, user, given.validated_data))).data)
+
+
+class BulkIn(ChosenIn):
+    act = serializers.ChoiceField(choices=list(ACTS))
     wanted = serializers.IntegerField(required=False, min_value=1, max_value=20)
     front = serializers.BooleanField(default=False)
     audience = serializers.CharField(default="", allow_blank=True, help_text="name of a group")
@@ -118,12 +162,7 @@ class Bulk(APIView):
         given = BulkIn(data=request.data)
         given.is_valid(raise_exception=True)
         wanted = dict(given.validated_data)
-        if ("items" in wanted) == ("filters" in wanted):
-            raise InvalidInput(_("Name either items or filters."), field="items")
-        if "items" in wanted:
-            ids = bulk.among(project, wanted["items"])
-        else:
-            ids = bulk.all_that_match(project, _filter(project, user, wanted["filters"]).listing)
+        ids = _chosen(project, user, wanted)
         wish = bulk.Wish(
             act=wanted["act"],
             wanted=wanted.get("wanted") or project.wanted,
@@ -134,6 +173,14 @@ class Bulk(APIView):
         )
         change = bulk.act(project, user, ids, wish)
         return Response({"change": change.pk, "n": change.n, "left_out": bulk.left_out(change)})
+
+
+def _chosen(project: Project, user: User, wanted: Mapping[str, Any]) -> list[int]:
+    if ("items" in wanted) == ("filters" in wanted):
+        raise InvalidInput(_("Name either items or filters."), field="items")
+    if "items" in wanted:
+        return bulk.among(project, wanted["items"])
+    return bulk.all_that_match(project, _filter(project, user, wanted["filters"]).listing)
 
 
 class ViewIn(serializers.Serializer[Any]):
@@ -172,6 +219,17 @@ class Views(APIView):
         name, shared = given.validated_data["name"], given.validated_data["shared"]
         view = kept.save(project, user, name=name, query=form.query, shared=shared)
         return Response(ViewOut(view).data)
+
+
+class View(APIView):
+    scopes = {"DELETE": "annotate"}
+
+    @extend_schema(operation_id="explore_view_delete", responses={204: None})
+    def delete(self, request: Request, slug: str, pk: int) -> Response:
+        """One's own, or a shared one for those who manage the project."""
+        project, user = _project(request, slug, Capability.VIEW)
+        kept.delete(get_object_or_404(saved_queries.views(project, user), pk=pk), user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def _project(request: Request, slug: str, need: Capability) -> tuple[Project, User]:

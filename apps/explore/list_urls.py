@@ -14,6 +14,9 @@ pages: list[URLPattern] = [
 ]
 api: list[URLPattern] = [
     path("explore/items/", list_api.Items.as_view(), name="api_explore_items"),
+    path("explore/amount/", list_api.Amount.as_view(), name="api_explore_amount"),
+    path("explore/bulk/preview/", list_api.BulkPreview.as_view(), name="api_explore_bulk_preview"),
     path("explore/bulk/", list_api.Bulk.as_view(), name="api_explore_bulk"),
     path("explore/views/", list_api.Views.as_view(), name="api_explore_views"),
+    path("explore/views/<int:pk>/", list_api.View.as_view(), name="api_explore_view"),
 ]

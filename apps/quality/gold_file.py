@@ -106,7 +106,9 @@ def _row(line: int, row: Mapping[str, Any] | str) -> GoldLine | Refused:
     if isinstance(row, str):
         return Refused(line, _("This line is not a JSON object."), row[:80])
     cells = {wanted: _cell(row, names) for wanted, names in _NAMES.items()}
-    excerpt = str(cells["text"] or cells["external_id"] or "")[:80]
+    excerpt = _clean(str(cells["text"] or cells["external_id"] or ""))[:80]
+    if any(said != _clean(said) for cell in cells.values() for said in _strings(cell)):
+        return Refused(line, _("It holds a character that no text can have: NUL, or half of one."), excerpt)
     spans = _spans(cells["spans"])
     if not cells["external_id"] and not cells["text"]:
         return Refused(line, _("It names neither an id nor a text."), excerpt)
@@ -115,11 +117,26 @@ def _row(line: int, row: Mapping[str, Any] | str) -> GoldLine | Refused:
     return GoldLine(
         line=line,
         external_id=str(cells["external_id"] or "").strip(),
-        text=str(cells["text"] or ""),
+        text=str(cells["text"] or "").replace("\r\n", "\n").replace("\r", "\n"),  # as items have it
         labels=_labels(cells["label"]),
         spans=spans,
         explanation=str(cells["explanation"] or "").strip()[:2_000],
     )
+
+
+def _strings(cell: Any) -> Iterator[str]:
+    if isinstance(cell, dict):
+        cell = [*cell, *cell.values()]
+    if isinstance(cell, list):
+        for one in cell:
+            yield from _strings(one)
+    elif isinstance(cell, str):
+        yield cell
+
+
+def _clean(said: str) -> str:
+    """Without what neither the database nor a page can hold."""
+    return said.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _cell(row: Mapping[str, Any], names: set[str]) -> Any:

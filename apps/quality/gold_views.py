@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.http import UserRequest
 from apps.accounts.models import User
 from apps.annotation.models import Gold, Resolution
-from apps.annotation.services.golds import Accuracy, make_gold, retire
+from apps.annotation.services.golds import make_gold, retire
 from apps.common.errors import InvalidInput
 from apps.common.forms import add_refusal
 from apps.content.models import Item
@@ -64,7 +64,7 @@ def gold_item(request: UserRequest, slug: str) -> HttpResponse:
     known = Gold.objects.filter(item=item).first()
     truth = Resolution.objects.filter(item=item).first()
     if request.method == "POST" and "as_it_is" in request.POST:
-        return _as_it_is(request, project, item, truth)
+        return _as_it_is(request, project, item)
     source = known if known and known.retired_at is None else truth
     explanation = known.explanation if known else ""
     said = (source.label_id or source.value) if source else None
@@ -81,11 +81,9 @@ def gold_item(request: UserRequest, slug: str) -> HttpResponse:
     return render(request, "quality/gold_item.html", context, status=422 if form.errors else 200)
 
 
-def _as_it_is(request: UserRequest, project: Project, item: Item, truth: Resolution | None) -> HttpResponse:
+def _as_it_is(request: UserRequest, project: Project, item: Item) -> HttpResponse:
     """One key in the list of candidates: the truth that a reviewer gave it."""
-    if truth is None:
-        raise InvalidInput(_("This item has no truth yet that could be gold."))
-    make_gold(project, item, request.user, label=truth.label, value=truth.value)
+    services.as_it_is(project, item, request.user)
     messages.success(request, _("It is a gold item now. An explanation can be added at any time."))
     return redirect("gold", project.slug)
 
@@ -128,20 +126,14 @@ def gold_person(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     """`act`: go_on, pause, or let_off from the training."""
     project = project_for(request.user, slug, need=Capability.MANAGE)
     member = get_object_or_404(Membership.objects.select_related("user"), project=project, pk=pk)
-    match request.POST.get("act"):
-        case "go_on":
-            watch.let_go_on(project, member, request.user)
-            sentence = _("%(who)s can go on. Counting begins anew.")
-        case "pause":
-            found = queries.by_person(project).get(member.user_id, Accuracy(0, 0))
-            watch.pause(project, member, by=request.user, accuracy=found)
-            sentence = _("%(who)s gets no tasks until you let them go on.")
-        case "let_off":
-            watch.let_off(project, member)
-            sentence = _("%(who)s needs no training any more.")
-        case _:
-            raise InvalidInput(_("There is nothing of that name to do here."), field="act")
-    messages.success(request, sentence % {"who": member.user})
+    act = request.POST.get("act", "")
+    watch.act(project, member, act, request.user)
+    sentences = {
+        "go_on": _("%(who)s can go on. Counting begins anew."),
+        "pause": _("%(who)s gets no tasks until you let them go on."),
+        "let_off": _("%(who)s needs no training any more."),
+    }
+    messages.success(request, sentences[act] % {"who": member.user})
     return redirect("gold", slug)
 
 

@@ -39,6 +39,24 @@ class WorkOutput(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": serializers.DateField(), "to": serializers.DateField()}
 
 
+class MyWorkOutput(serializers.Serializer[Any]):
+    mine = WorkOutput()
+    everybody = WorkOutput(many=True, help_text="only where the lead wants everybody to see it")
+
+
+class MyWork(APIView):
+    """One's own figures over whole days."""
+
+    @extend_schema(operation_id="my_work", parameters=[WorkQuery], responses=MyWorkOutput)
+    def get(self, request: Request, slug: str) -> Response:
+        user = cast(User, request.user)
+        project = project_for(user, slug, need=Capability.ANNOTATE)
+        period = _period(request)
+        everybody = queries.work(project, period) if project.ranking_shown else []
+        mine = queries.work(project, period, user=user)[0]
+        return Response({"mine": row_of(mine, period), "everybody": [row_of(one, period) for one in everybody]})
+
+
 class PeopleWork(APIView):
     """The work of people over whole days, for pay and for a talk about it."""
 
@@ -47,8 +65,12 @@ class PeopleWork(APIView):
     @extend_schema(operation_id="people_work", parameters=[WorkQuery], responses=WorkOutput(many=True))
     def get(self, request: Request, slug: str) -> Response:
         project = project_for(cast(User, request.user), slug, need=Capability.MANAGE)
-        form = PeriodForm(request.query_params)
-        if not form.is_valid():
-            raise InvalidInput(first_error(form), field=next(iter(form.errors)))
-        period = form.period()
+        period = _period(request)
         return Response([row_of(one, period) for one in queries.work(project, period)])
+
+
+def _period(request: Request) -> queries.Period:
+    form = PeriodForm(request.query_params)
+    if not form.is_valid():
+        raise InvalidInput(first_error(form), field=next(iter(form.errors)))
+    return form.period()

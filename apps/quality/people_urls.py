@@ -9,4 +9,5 @@ pages: list[URLPattern] = [
 ]
 api: list[URLPattern] = [
     path("people-work/", people_api.PeopleWork.as_view(), name="api_people_work"),
+    path("my-work/", people_api.MyWork.as_view(), name="api_my_work"),
 ]

@@ -1,11 +1,12 @@
 """A sample of accepted answers to look at again, and how often each person's were found right."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation
@@ -16,6 +17,7 @@ from apps.quality.models import Review
 from apps.registry import queries as registry
 
 LATEST = 20_000  # answers of the project among which the sample is drawn
+LATELY = timedelta(hours=1)
 BANDS: Mapping[str, tuple[float, float]] = {"low": (-1.0, 0.5), "middle": (0.5, 0.9), "high": (0.9, 2.0)}
 
 # the order of a hash is as good as chance and stays: a sample that is looked at twice is the same one.
@@ -93,15 +95,25 @@ def sample(project: Project, reader: User, by: Sampling) -> Sample:
     return Sample([pk for pk, waits in found if waits], len(found))
 
 
-def looked_at(project: Project, pk: int) -> Annotation | None:
-    found = Annotation.objects.filter(project=project, pk=pk)
-    return found.select_related("item", "label", "annotator", "item__resolution__label").first()
+def looked_at(project: Project, pks: Sequence[int]) -> list[Annotation]:
+    """In this order."""
+    found = Annotation.objects.filter(project=project).select_related("item", "label", "annotator").in_bulk(list(pks))
+    return [found[pk] for pk in pks if pk in found]
 
 
-def earlier_word(annotation: Annotation) -> Review | None:
-    """What a reviewer said of this person's answer before."""
-    said = Review.objects.filter(annotation__item=annotation.item_id, annotator=annotation.annotator_id)
-    return said.exclude(annotation=annotation.pk).select_related("by", "annotation__label").order_by("-pk").first()
+def earlier_words(shown: Sequence[Annotation]) -> dict[int, Review]:
+    """By annotation: what a reviewer said last of this person's answers to the text before."""
+    said = Review.objects.filter(annotation__item__in={one.item_id for one in shown})
+    said = said.exclude(annotation__in=[one.pk for one in shown]).select_related("by", "annotation__label")
+    newest = {(word.annotation.item_id, word.annotator_id): word for word in said.order_by("pk")}
+    found = {one.pk: newest.get((one.item_id, one.annotator_id)) for one in shown}
+    return {pk: word for pk, word in found.items() if word is not None}
+
+
+def last_word(project: Project, reader: User) -> Review | None:
+    """What this person could still take back while they sit here."""
+    mine = Review.objects.filter(project=project, by=reader, created_at__gt=timezone.now() - LATELY)
+    return mine.select_related("annotation__item", "annotator").order_by("-pk").first()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.annotation.models import Annotation
-from apps.common.errors import InvalidInput
+from apps.common.errors import DomainError, InvalidInput
 from apps.common.forms import first_error
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
@@ -30,28 +30,35 @@ from apps.quality.services import reviews as services
 @require_GET
 @vary_on_headers("HX-Request")
 def review(request: UserRequest, slug: str) -> HttpResponse:
-    """`?annotator=&label=&confidence=&each=` draw the sample."""
+    """`?annotator=&label=&confidence=&each=` draw the sample, `answer` comes first where it is in it."""
     project = project_for(request.user, slug, need=Capability.REVIEW)
     form = SampleForm(project, request.GET)
     context = (
-        _card(request, project, form)
+        _card(request, project, form, first=_number(request.GET.get("answer", "")))
         | {
             "form": form,
             "authors": queries.by_author(project),
         }
-        | of_rows(request.user, "review_approve", "review_fix", "review_reject", moves=False)
+        | of_rows(request.user, "review_approve", "review_fix", "review_reject", "undo", moves=False)
     )
     return render(request, "quality/review.html", context)
 
 
-def _card(request: UserRequest, project: Project, form: SampleForm) -> dict[str, Any]:
+def _card(request: UserRequest, project: Project, form: SampleForm, *, first: int = 0) -> dict[str, Any]:
     sample = queries.sample(project, request.user, form.sampling())
-    shown = queries.looked_at(project, sample.waiting[0]) if sample.waiting else None
-    context: dict[str, Any] = {"project": project, "sample": sample, "shown": shown, "query": urlencode(form.chosen())}
+    chosen = [first] if first in sample.waiting else sample.waiting[:1]
+    shown = next(iter(queries.looked_at(project, chosen)), None)
+    context: dict[str, Any] = {
+        "project": project,
+        "sample": sample,
+        "shown": shown,
+        "query": urlencode(form.chosen()),
+        "last": queries.last_word(project, request.user),
+    }
     if shown is not None:
         truth = shown.label_id if shown.value is None else shown.value
         context["fix"] = AnswerForm(project, shown.item, truth=truth, auto_id="fix-%s")
-        context["before"] = queries.earlier_word(shown)
+        context["before"] = queries.earlier_words([shown]).get(shown.pk)
     return context
 
 
@@ -82,9 +89,29 @@ def review_verdict(request: UserRequest, slug: str) -> HttpResponse:
 
 
 def _annotation(project: Project, pk: str) -> Annotation:
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+    if not _number(pk):
         raise InvalidInput(_("Name the answer that this is about."), field="annotation")
     return get_object_or_404(Annotation.objects.select_related("item", "annotator"), project=project, pk=int(pk))
+
+
+def _number(given: str) -> int:
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+
+
+@login_required
+@require_POST
+@vary_on_headers("HX-Request")
+def review_undo(request: UserRequest, slug: str) -> HttpResponse:
+    """The reviewer's last word, whatever it was; its answer comes again. `query` draws on."""
+    project = project_for(request.user, slug, need=Capability.REVIEW)
+    again = services.undo(project, request.user)
+    if again is None:
+        raise DomainError(_("There is no decision of yours to take back."))
+    filters = SampleForm(project, dict(parse_qsl(request.POST.get("query", "")[:400])))
+    if request.htmx:
+        return render(request, "quality/_review_card.html", _card(request, project, filters, first=again.pk))
+    messages.success(request, _("Taken back. The text is here again."))
+    return redirect(f"{reverse('review', args=[slug])}?{urlencode(filters.chosen() | {'answer': again.pk})}")
 
 
 @login_required

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.shortcuts import get_object_or_404
@@ -11,10 +12,18 @@ from rest_framework.views import APIView
 from apps.accounts.models import User
 from apps.common.errors import DomainError
 from apps.projects.access import Capability, project_for
+from apps.projects.models import Label, Project
 from apps.quality import suspect_queries as queries
 from apps.quality.models import Suspect, SuspectRun
 from apps.quality.services import suspects as services
 from apps.quality.suspect_views import MOST_AT_ONCE
+
+
+def answer(project: Project, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What decide_by_hand takes, of a label's id or a value; it refuses what is neither."""
+    if "value" in wanted:
+        return {"value": wanted["value"]}
+    return {"label": Label.objects.filter(project=project, pk=wanted.get("label", 0)).first()}
 
 
 class ShareOutput(serializers.Serializer[Any]):
@@ -118,13 +127,37 @@ class SuspectsAsk(APIView):
         return Response({"asked": services.ask_again(project, run, user, given.validated_data["n"])})
 
 
-class SuspectJudge(APIView):
-    """`right`: the label stands. `suggestion`: the suggested answer becomes the truth."""
+class SuspectsStop(APIView):
+    """Enough was asked about the newest list, or not."""
 
     scopes = {"POST": "manage"}
 
     class Input(serializers.Serializer[Any]):
-        verdict = serializers.ChoiceField(choices=["right", "suggestion"])
+        stopped = serializers.BooleanField(default=True)
+
+    @extend_schema(operation_id="suspects_stop", request=Input, responses={204: None})
+    def post(self, request: Request, slug: str) -> Response:
+        project = project_for(cast(User, request.user), slug, need=Capability.REVIEW)
+        given = self.Input(data=request.data)
+        given.is_valid(raise_exception=True)
+        run = queries.shown(project)
+        if run is None:
+            raise DomainError(_("There is no list yet. Look for label errors first."))
+        services.stop(run, stopped=given.validated_data["stopped"])
+        return Response(status=204)
+
+
+class SuspectJudge(APIView):
+    """`right`: the label stands. `suggestion`: the suggested answer becomes the truth. `fixed`: yours does."""
+
+    scopes = {"POST": "manage"}
+
+    class Input(serializers.Serializer[Any]):
+        verdict = serializers.ChoiceField(choices=["right", "suggestion", "fixed"])
+        label = serializers.IntegerField(  # type: ignore[assignment]  # also an attribute of Field
+            required=False, min_value=1, max_value=2**63 - 1, help_text="fixed: the right label"
+        )
+        value = serializers.JSONField(required=False, help_text="fixed: the right labels, or spans")
 
     @extend_schema(operation_id="suspect_judge", request=Input, responses=SuspectOutput)
     def post(self, request: Request, slug: str, pk: int) -> Response:
@@ -134,9 +167,13 @@ class SuspectJudge(APIView):
         given.is_valid(raise_exception=True)
         found = Suspect.objects.select_related("item", "label", "suggested", "run")
         suspect = get_object_or_404(found, run__project=project, pk=pk)
-        if given.validated_data["verdict"] == "right":
-            services.judge_right(project, suspect)
-        else:
-            services.take_suggestion(project, suspect, user)
+        wanted = given.validated_data
+        match wanted["verdict"]:
+            case "right":
+                services.judge_right(project, suspect)
+            case "suggestion":
+                services.take_suggestion(project, suspect, user)
+            case _:
+                services.put_right(project, suspect, user, answer(project, wanted))
         suspect.refresh_from_db()
         return Response(SuspectOutput(suspect).data)

@@ -12,5 +12,6 @@ pages: list[URLPattern] = [
 api: list[URLPattern] = [
     path("label-errors/", suspect_api.Suspects.as_view(), name="api_suspects"),
     path("label-errors/ask/", suspect_api.SuspectsAsk.as_view(), name="api_suspects_ask"),
+    path("label-errors/stop/", suspect_api.SuspectsStop.as_view(), name="api_suspects_stop"),
     path("label-errors/<int:pk>/judge/", suspect_api.SuspectJudge.as_view(), name="api_suspect_judge"),
 ]

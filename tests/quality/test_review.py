@@ -115,8 +115,7 @@ def test_an_answer_after_a_rejection_comes_first_with_what_was_said(project: Pro
     again = say(project, bob, said.item, label)
     Resolution.objects.filter(item=said.item).update(label=label)
     assert drawn(project, rita)[0] == again.pk
-    before = queries.earlier_word(again)
-    assert before is not None
+    before = queries.earlier_words([again])[again.pk]
     assert before.reason == "Look again."
 
 

@@ -162,6 +162,8 @@ class PastTruth(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
     )
+    agreement = models.FloatField(null=True)
+    certainty = models.FloatField(null=True)
     since = models.DateTimeField()
     until = models.DateTimeField(default=timezone.now)
     deleted = models.BooleanField(default=False)  # there was no truth afterwards

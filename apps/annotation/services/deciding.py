@@ -1,5 +1,6 @@
 """A reviewer's word: it stands, whatever annotators answer afterwards."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -23,21 +24,34 @@ WITH live AS (
     RETURNING l.task_id
 )
 UPDATE annotation_task t
-SET state = 'done', closed_at = now(), taken = t.taken - (SELECT count(*) FROM ended WHERE ended.task_id = t.id)
+SET state = 'done', closed_at = %(at)s, taken = t.taken - (SELECT count(*) FROM ended WHERE ended.task_id = t.id)
 FROM live WHERE t.id = live.id
 """
 
 
 @transaction.atomic
 def decide_by_hand(
-    project: Project, item: Item, by: User, *, label: Label | None = None, value: dict[str, Any] | None = None
+    project: Project,
+    item: Item,
+    by: User,
+    *,
+    label: Label | None = None,
+    value: dict[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> Resolution:
-    """The item's truth by decision of `by`; nobody is asked about it any more. Refuses to touch a gold item."""
+    """The item's truth by decision of `by`; nobody is asked about it any more. Refuses to touch a gold item.
+
+    `at` (now without) is the decision's moment: undeciding.undecide knows by it what to take back. A truth that was
+    decided alike before stays as it is.
+    """
+    at = at or timezone.now()
     label, value = checked_decision(project, item, label, value)
-    end_tasks(item)
+    end_tasks(item, at)
     before = Resolution.objects.select_for_update().filter(item=item).first()
     if before is not None and before.how == Resolution.How.GOLD:
         raise DomainError(_("This is a gold item. Change its answer on the page of the gold items."))
+    if before is not None and before.how == Resolution.How.ADJUDICATED and _same(before, label, value):
+        return before
     said = opinion_table.table(project, items=[item.pk])
     truth, _made = Resolution.objects.update_or_create(
         item=item,
@@ -50,17 +64,21 @@ def decide_by_hand(
             "by": by,
             "agreement": said.agreement_with(label.pk if label else value),
             "certainty": None,
-            "changed_at": timezone.now(),
+            "changed_at": at,
         },
     )
     wake_on_commit("learning.refresh", project.pk)
     return truth
 
 
-def end_tasks(item: Item) -> None:
+def end_tasks(item: Item, at: datetime) -> None:
     """Inside a transaction: the item's live tasks are done, and whoever has it on their page holds no place."""
     with connection.cursor() as cursor:
-        cursor.execute(_END_TASKS, {"item": item.pk})
+        cursor.execute(_END_TASKS, {"item": item.pk, "at": at})
+
+
+def _same(truth: Resolution, label: Label | None, value: dict[str, Any] | None) -> bool:
+    return truth.label_id == (label.pk if label else None) and truth.value == value
 
 
 def checked_decision(

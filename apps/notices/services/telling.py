@@ -50,6 +50,11 @@ def tell(
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
 
 
+def unsay(users: Iterable[User], *, key: str) -> None:
+    """What is no longer so, where nobody has read it or had it by mail yet. Nobody is told of that."""
+    Notice.objects.filter(user__in=[user.pk for user in users], key=key, read_at=None, mailed_at=None).delete()
+
+
 def _said(words: Words, user: User) -> str:
     with translation.override(user.language or settings.LANGUAGE_CODE):
         return str(words() if callable(words) else words)

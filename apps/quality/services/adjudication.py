@@ -1,6 +1,6 @@
 """A reviewer decides what the consensus could not settle, or sends it back; the last step can be undone."""
 
-import time
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -9,14 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
-from apps.annotation.models import Annotation, PastTruth, Resolution, Task
+from apps.annotation.models import Annotation, Resolution, Task
 from apps.annotation.opinion_table import table
 from apps.annotation.rows import rows
 from apps.annotation.services.deciding import decide_by_hand
+from apps.annotation.services.undeciding import undecide
 from apps.common.errors import DomainError, InvalidInput
-from apps.common.wake import wake_on_commit
 from apps.content.models import Item
-from apps.notices.services.telling import tell
+from apps.notices.services.telling import tell, unsay
 from apps.projects.access import CAN, Capability
 from apps.projects.models import Label, Membership, Project
 from apps.quality.models import Adjudication
@@ -43,9 +43,9 @@ def put_here(project: Project, item: Item, by: User) -> Adjudication:
 def decide(
     row: Adjudication, by: User, *, label: Label | None = None, value: dict[str, Any] | None = None
 ) -> Adjudication:
-    locked = _locked(row)
-    truth = decide_by_hand(locked.project, locked.item, by, label=label, value=value)
-    return _close(locked, by, State.DECIDED, at=truth.changed_at)
+    locked, at = _locked(row), timezone.now()
+    decide_by_hand(locked.project, locked.item, by, label=label, value=value, at=at)
+    return _close(locked, by, State.DECIDED, at=at)
 
 
 @transaction.atomic
@@ -54,9 +54,9 @@ def send_back(row: Adjudication, by: User, comment: str) -> Adjudication:
     comment = comment.strip()
     if not comment:
         raise InvalidInput(_("Say what they should look at."), field="comment")
-    locked = _locked(row)
+    locked, at = _locked(row), timezone.now()
     said = table(locked.project, items=[locked.item_id])
-    spoke = set(Annotation.objects.filter(item=locked.item_id).values_list("annotator", flat=True))
+    spoke = _spoke(locked)
     url = f"{reverse('label', args=[locked.project.slug])}?item={locked.item_id}"
     tell(
         User.objects.filter(pk__in=set(said.annotators.tolist()) | spoke),
@@ -65,12 +65,12 @@ def send_back(row: Adjudication, by: User, comment: str) -> Adjudication:
         title=lambda: _("Please look at this text again"),
         body=comment,
         url=url,
-        key=f"adjudication-{locked.pk}",
+        key=_key(locked, at),
     )
     if _others(locked.project, spoke):
-        _ask_one_more(locked)
+        rows(_ONE_MORE, {"task": locked.task_id, "rank": _rank(at)})
     locked.comment = comment
-    return _close(locked, by, State.SENT_BACK, at=timezone.now())
+    return _close(locked, by, State.SENT_BACK, at=at)
 
 
 @transaction.atomic
@@ -82,13 +82,24 @@ def undo(project: Project, by: User) -> Adjudication | None:
         return None
     if Adjudication.objects.filter(item=last.item_id, state=State.OPEN).exists():
         raise DomainError(_("The text waits for a decision again already."))
+    at = last.closed_at or timezone.now()
     if last.state == State.DECIDED:
-        _restore_truth(last)
+        undecide(project, last.item, at=at)
     else:
-        _ask_nobody_else(last)
+        _ask_nobody_else(last, at)
+        unsay(User.objects.filter(pk__in=_spoke(last)), key=_key(last, at))
     last.state, last.closed_at, last.by, last.comment = State.OPEN, None, None, ""
     last.save(update_fields=["state", "closed_at", "by", "comment"])
     return last
+
+
+def _spoke(row: Adjudication) -> set[int]:
+    return set(Annotation.objects.filter(item=row.item_id).values_list("annotator", flat=True))
+
+
+def _key(row: Adjudication, at: datetime) -> str:
+    """Sent back, taken back and sent back once more is told once more."""
+    return f"adjudication-{row.pk}-{at.timestamp():.6f}"
 
 
 def _locked(row: Adjudication) -> Adjudication:
@@ -120,32 +131,20 @@ RETURNING id
 """
 _NO_MORE = """
 UPDATE annotation_task SET state = 'done', wanted = greatest(taken, 1), closed_at = now()
-WHERE id = %(task)s AND state IN ('open', 'full')
+WHERE id = %(task)s AND state IN ('open', 'full') AND rank = %(rank)s
   AND NOT EXISTS (SELECT 1 FROM annotation_lease l WHERE l.task_id = %(task)s AND l.state = 'active')
 RETURNING id
 """
 
 
-def _ask_one_more(row: Adjudication) -> None:
-    rows(_ONE_MORE, {"task": row.task_id, "rank": FRONT + time.time_ns() // 1000})
+def _rank(at: datetime) -> int:
+    """In front, and the mark by which an undo knows the task that was opened again at that moment."""
+    return FRONT + int(at.timestamp() * 1_000_000)
 
 
-def _ask_nobody_else(row: Adjudication) -> None:
-    since = Annotation.objects.filter(item=row.item_id, created_at__gt=row.closed_at).exists()
-    live = Task.objects.filter(pk=row.task_id or 0, state__in=[Task.State.OPEN, Task.State.FULL]).exists()
-    if since or (live and not rows(_NO_MORE, {"task": row.task_id})):
+def _ask_nobody_else(row: Adjudication, at: datetime) -> None:
+    """A task that was live before the text was sent back stays live."""
+    since = Annotation.objects.filter(item=row.item_id, created_at__gt=at).exists()
+    opened = Task.objects.filter(pk=row.task_id or 0, state__in=[Task.State.OPEN, Task.State.FULL], rank=_rank(at))
+    if since or (opened.exists() and not rows(_NO_MORE, {"task": row.task_id, "rank": _rank(at)})):
         raise DomainError(_("Somebody is at it already. Wait for their answer."))
-
-
-def _restore_truth(row: Adjudication) -> None:
-    truth = Resolution.objects.select_for_update().filter(item=row.item_id).first()
-    if truth is None or truth.changed_at != row.closed_at:
-        raise DomainError(_("The label of this text has changed since; change it on the page of the item."))
-    past = PastTruth.objects.filter(item=row.item_id, until__gte=row.closed_at).order_by("until").first()
-    if past is not None:
-        truth.label_id, truth.value, truth.how, truth.by_id = past.label_id, past.value, past.how, past.by_id
-        truth.changed_at = timezone.now()
-        truth.save(update_fields=["label", "value", "how", "by", "changed_at"])
-    elif row.why != Adjudication.Why.ASKED:  # asked about a decided text and decided alike: there is nothing to restore
-        truth.delete()
-    wake_on_commit("learning.refresh", row.project_id)

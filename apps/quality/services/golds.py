@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
+from apps.annotation.models import Gold, Resolution
 from apps.annotation.services.golds import make_gold
 from apps.annotation.services.values import text_hash
 from apps.common.errors import DomainError, InvalidInput
@@ -42,6 +43,14 @@ def bring_in(project: Project, by: User, raw: bytes) -> Brought:
             _make(project, by, line, found[line.line], answer, done)
     done.refused.sort(key=lambda one: one.line)
     return done
+
+
+def as_it_is(project: Project, item: Item, by: User, explanation: str = "") -> Gold:
+    """The truth that the item has becomes its gold answer."""
+    truth = Resolution.objects.filter(item=item).select_related("label").first()
+    if truth is None or (truth.label is None and truth.value is None):
+        raise InvalidInput(_("This item has no truth yet that could be gold."), field="item")
+    return make_gold(project, item, by, label=truth.label, value=truth.value, explanation=explanation)
 
 
 def _make(  # noqa: PLR0917

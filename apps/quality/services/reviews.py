@@ -1,10 +1,12 @@
-"""A reviewer's word on somebody's answer: approve it, put it right, or send it back with a reason."""
+"""A reviewer's word on somebody's answer: approve it, put it right, or send it back with a reason. The last word can
+be taken back."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,8 +14,9 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.annotation.models import Annotation
 from apps.annotation.services.deciding import decide_by_hand
+from apps.annotation.services.undeciding import undecide
 from apps.common.errors import DomainError, InvalidInput
-from apps.notices.services.telling import tell
+from apps.notices.services.telling import tell, unsay
 from apps.projects.models import Project
 from apps.quality.models import Adjudication, Review
 
@@ -29,8 +32,9 @@ def approve(project: Project, annotation: Annotation, by: User) -> Review:
 @transaction.atomic
 def fix(project: Project, annotation: Annotation, by: User, answer: Mapping[str, Any]) -> Review:
     """The reviewer's answer becomes the truth and stands; the author's stays in the history."""
-    review = _said(project, annotation, by, Verdict.FIXED)
-    decide_by_hand(project, annotation.item, by, **answer)
+    at = timezone.now()
+    review = _said(project, annotation, by, Verdict.FIXED, at=at)
+    decide_by_hand(project, annotation.item, by, **answer, at=at)
     return review
 
 
@@ -49,9 +53,28 @@ def reject(project: Project, annotation: Annotation, by: User, reason: str) -> R
         title=lambda: _("%(project)s: please look at an answer again") % {"project": project.name},
         body=f"{reason}\n\n{text[:200]}{'…' if len(text) > 200 else ''}",
         url=reverse("label", args=[project.slug]) + f"?item={annotation.item_id}",
-        key=f"sent-back-{review.pk}",
+        key=_key(review),
     )
     return review
+
+
+@transaction.atomic
+def undo(project: Project, by: User) -> Annotation | None:
+    """Takes this person's last word here back: the answer waits for a reviewer again, and its text stands as it did
+    before. Nobody is told. Refuses where something has come of the word since; None where there is none."""
+    mine = Review.objects.select_for_update(of=("self",)).filter(project=project, by=by)
+    last = mine.select_related("annotation__item", "annotator").order_by("-pk").first()
+    if last is None:
+        return None
+    said = last.annotation
+    if last.verdict == Verdict.REJECTED:
+        if last.answered_at is not None or _newer(said).exists():
+            raise DomainError(_("The author has looked at it already, so it cannot be taken back any more."))
+        unsay([last.annotator], key=_key(last))
+    elif last.verdict == Verdict.FIXED:
+        undecide(project, said.item, at=last.created_at)
+    last.delete()
+    return said
 
 
 @transaction.atomic
@@ -78,11 +101,27 @@ def follow() -> int:
     return waiting.filter(Exists(newer)).update(answered_at=timezone.now())
 
 
-def _said(project: Project, annotation: Annotation, by: User, verdict: Verdict, reason: str = "") -> Review:
+def _key(review: Review) -> str:
+    return f"sent-back-{review.pk}"
+
+
+def _newer(annotation: Annotation) -> QuerySet[Annotation]:
+    mine = Annotation.objects.filter(item=annotation.item_id, annotator=annotation.annotator_id)
+    return mine.filter(revision__gt=annotation.revision)
+
+
+def _said(
+    project: Project,
+    annotation: Annotation,
+    by: User,
+    verdict: Verdict,
+    reason: str = "",
+    *,
+    at: datetime | None = None,
+) -> Review:
     if annotation.annotator_id == by.pk:
         raise DomainError(_("Nobody reviews their own answers. Leave it to somebody else."))
-    mine = Annotation.objects.filter(item=annotation.item_id, annotator=annotation.annotator_id)
-    if annotation.retracted or mine.filter(revision__gt=annotation.revision).exists():
+    if annotation.retracted or _newer(annotation).exists():
         raise DomainError(_("The author has changed this answer in the meantime. Look at the next one."))
     try:
         with transaction.atomic():
@@ -93,6 +132,7 @@ def _said(project: Project, annotation: Annotation, by: User, verdict: Verdict, 
                 by=by,
                 verdict=verdict,
                 reason=reason,
+                created_at=at or timezone.now(),
             )
     except IntegrityError as error:
         if "annotation" not in str(error):

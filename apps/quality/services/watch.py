@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.annotation.models import Gold
 from apps.annotation.services.golds import Accuracy
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, InvalidInput
 from apps.notices.services.telling import tell
 from apps.projects.models import Membership, Project
 from apps.quality import gold_queries as queries
@@ -82,6 +82,19 @@ def pause(project: Project, member: Membership, *, by: User | None = None, accur
     _tell_person(project, member.user, made)
     _tell_leads(project, member.user, made)
     return made
+
+
+def act(project: Project, member: Membership, what: str, by: User) -> None:
+    """What a lead does with one person: go_on, pause, or let_off from the training."""
+    match what:
+        case "go_on":
+            let_go_on(project, member, by)
+        case "pause":
+            pause(project, member, by=by, accuracy=queries.by_person(project).get(member.user_id, Accuracy(0, 0)))
+        case "let_off":
+            let_off(project, member)
+        case _:
+            raise InvalidInput(_("There is nothing of that name to do here."), field="act")
 
 
 @transaction.atomic
