@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,6 +41,12 @@ class Client:
         self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._mine = threading.local()
+        self._kept: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()  # a thread's goes with its thread
+
+    def close(self) -> None:
+        """Ends the connections of all threads; the next question opens a new one."""
+        for connection in list(self._kept):
+            connection.close()
 
     def predict(self, models: Sequence[Name], texts: Sequence[str], *, timeout: float = ANSWER) -> Rows:
         """By the first of the versions that is loaded; `told["model"]` is its place in `models`.
@@ -102,6 +109,7 @@ class Client:
         if found is None or not kept:
             found = self._kind(self._host, self._port, timeout=CONNECT)
             self._mine.connection = found
+            self._kept.add(found)
         return found
 
     def _forget(self) -> None:

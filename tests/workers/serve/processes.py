@@ -85,6 +85,7 @@ class Serving:
         self.url = f"http://127.0.0.1:{self.port}"
         (home / "run").mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen[bytes] | None = None
+        self._clients: dict[str, Client] = {}
         self.start()
 
     def start(self) -> None:
@@ -109,7 +110,16 @@ class Serving:
                 time.sleep(0.05)
 
     def client(self, secret: str = "") -> Client:
-        return Client(self.url, wire.key(secret or self.secret))
+        """The same one for the same secret, so that its connections end with the process."""
+        secret = secret or self.secret
+        return self._clients.setdefault(secret, Client(self.url, wire.key(secret)))
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
     def said(self) -> str:
         return (self.home / "serve.log").read_text()[-3000:]
@@ -135,6 +145,4 @@ def serving(home: Path, *arguments: str, secret: str = SECRET) -> Iterator[Servi
     try:
         yield running
     finally:
-        if running.process is not None and running.process.poll() is None:
-            running.process.kill()
-            running.process.wait()
+        running.close()

@@ -60,6 +60,16 @@ def test_who_has_no_key_learns_nothing(running: Serving) -> None:
     assert connection.getresponse().status == 401
 
 
+def test_a_closed_client_holds_no_connection_and_may_be_asked_again(running: Serving) -> None:
+    client = running.client()
+    client.health()
+    socket = client._connection(kept=True).sock
+    client.close()
+    assert socket.fileno() == -1
+    assert client.health()["device"] == "cpu"
+    assert running.client() is client
+
+
 def test_what_it_cannot_open_is_said_in_words(running: Serving, home: Path) -> None:
     path, digest = head(home / "models", "1/2")
     for names, words in (
@@ -214,8 +224,11 @@ def test_killed_it_is_down_and_warm_after_its_restart_and_asked_to_end_it_finish
         process.wait_for(name)  # nobody asked for it
         assert client.predict([name], ["text"]).told["model"] == 0
         with ThreadPoolExecutor(2) as pool:
+            before, deadline = client.health()["requests"], time.monotonic() + 20
             asked = pool.submit(client.predict, [name], ["a rather long question about a card " * 100] * 500)
-            time.sleep(0.2)
+            while client.health()["requests"] == before:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
             assert not asked.done()
             assert process.stop() == 0
             assert asked.result(5).shape == (500, 3)
