@@ -22,10 +22,15 @@ ROWS = 100
 
 
 class ChangeOut(serializers.ModelSerializer[Change]):
+    left = serializers.SerializerMethodField(help_text="of an undo: items that somebody has decided or answered since")
+
     class Meta:
         model = Change
-        fields = ["id", "kind", "by", "n", "created_at", "undone_at"]
+        fields = ["id", "kind", "by", "n", "left", "created_at", "undone_at"]
         read_only_fields = fields
+
+    def get_left(self, change: Change) -> int:
+        return int(change.what.get("left", 0))
 
 
 class MergeIn(serializers.Serializer[Change]):

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.http import UserRequest
-from apps.annotation import change_queries
+from apps.annotation import change_queries, change_words
 from apps.annotation.change_forms import MergeForm, SplitForm
 from apps.annotation.models import Change
 from apps.annotation.services import changes as service
@@ -26,17 +26,18 @@ ROWS = 40
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def label_merge(request: UserRequest, slug: str, pk: int) -> HttpResponse:
-    """Others become this one. A first POST shows what would change, a second with `sure` does it."""
+    """Others become this one. A first POST shows what would change, a second does it, where `sure` names the same."""
     project, target = _label(request, slug, pk)
     form = MergeForm(project, target, request.POST or None)
-    touched = None
+    touched, shown = None, ""
     if form.is_valid():
         sources = list(form.cleaned_data["labels"])
-        if request.POST.get("sure"):
+        shown = ",".join(str(label.pk) for label in sources)
+        if request.POST.get("sure") == shown:  # other labels than those that were shown are shown first
             change = relabelling.merge(project, request.user, sources, target)
             return _done(request, project, change)
         touched = relabelling.preview(project, sources)
-    context = {"project": project, "label": target, "form": form, "touched": touched}
+    context = {"project": project, "label": target, "form": form, "touched": touched, "shown": shown}
     refused = bool(form.errors) and request.method == "POST"
     return render(request, "annotation/label_merge.html", context, status=422 if refused else 200)
 
@@ -61,11 +62,21 @@ def label_split(request: UserRequest, slug: str, pk: int) -> HttpResponse:
 
 @login_required
 @require_GET
+def label_put_away(request: UserRequest, slug: str, pk: int) -> HttpResponse:
+    """What archiving it would mean; the button there archives it."""
+    project, label = _label(request, slug, pk)
+    context = {"project": project, "label": label, "touched": relabelling.preview(project, [label])}
+    return render(request, "annotation/label_put_away.html", context)
+
+
+@login_required
+@require_GET
 def changes(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.REVIEW)
     page = page_after(change_queries.changes(project), request.GET.get("after", "")[:60], limit=ROWS, newest_first=True)
-    names = {label.pk: label for label in Label.objects.filter(project=project)}
-    context = {"project": project, "rows": page.rows, "next": page.next, "labels": names}
+    labels = {label.pk: label for label in Label.objects.filter(project=project)}
+    shown = [(change, change_words.labels(change, labels), change_words.beside(change)) for change in page.rows]
+    context = {"project": project, "rows": shown, "next": page.next}
     return render(request, "annotation/changes.html", context)
 
 
@@ -78,7 +89,7 @@ def change_undo(request: UserRequest, slug: str, pk: int) -> HttpResponse:
         project_for(request.user, slug, need=Capability.MANAGE)
     undo = service.take_back(change, request.user)
     said = ngettext("Taken back: %(n)d item is as it was.", "Taken back: %(n)d items are as they were.", undo.n)
-    messages.success(request, said % {"n": undo.n})
+    messages.success(request, " ".join(filter(None, [said % {"n": undo.n}, change_words.left(undo)])))
     return redirect("changes", slug)
 
 

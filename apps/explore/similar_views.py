@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.http import UserRequest
+from apps.annotation import change_words
 from apps.annotation.models import Change
 from apps.annotation.services import changes
 from apps.common.errors import DomainError, InvalidInput
@@ -66,7 +67,7 @@ def similar_undo(request: UserRequest, slug: str) -> HttpResponse:
     change = get_object_or_404(_mine(request, project), pk=number)
     undo = changes.take_back(change, request.user)
     sentence = ngettext("Taken back: %(n)d text is as it was.", "Taken back: %(n)d texts are as they were.", undo.n)
-    messages.success(request, sentence % {"n": undo.n})
+    messages.success(request, " ".join(filter(None, [sentence % {"n": undo.n}, change_words.left(undo)])))
     return _back(project, _item(project, request.POST.get("item", "")))
 
 

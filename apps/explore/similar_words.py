@@ -14,6 +14,7 @@ _LEFT_OUT = {
         "%(n)d was labelled by somebody else meanwhile.", "%(n)d were labelled by somebody else meanwhile.", "n"
     ),
     "held": ngettext_lazy("%(n)d is before somebody else now.", "%(n)d are before somebody else now.", "n"),
+    "same": ngettext_lazy("%(n)d had this label already.", "%(n)d had this label already.", "n"),
     "archived": ngettext_lazy("%(n)d was archived.", "%(n)d were archived.", "n"),
 }
 _OTHER = ngettext_lazy("%(n)d was left out.", "%(n)d were left out.", "n")

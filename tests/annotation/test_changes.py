@@ -5,12 +5,13 @@ from uuid import uuid4
 import pytest
 
 from apps.accounts.models import User
-from apps.annotation import services
+from apps.annotation import opinion_table, services
 from apps.annotation.models import Annotation, Change, Gold, PastTruth, Resolution, Task
 from apps.annotation.services import Answer, changes
 from apps.common.errors import DomainError, InvalidInput
 from apps.projects.models import Project
 from tests.annotation import make
+from tests.conftest import ClientOf
 
 
 def truths() -> dict[int, tuple[int | None, str]]:
@@ -126,3 +127,102 @@ def test_an_answer_after_it_was_taken_back_counts(project: Project, rita: User, 
     changes.take_back(change, rita)
     assert services.submit(project, bob, Answer(lease.token, uuid4(), first.pk)).kept_as == "answer"
     assert Resolution.objects.get().label_id == first.pk
+
+
+def test_acts_are_taken_back_one_after_the_other(project: Project, rita: User, bob: User) -> None:
+    items = make.items(project, 3)
+    services.take_in(project)
+    first, second, third = project.labels.all()
+    said = make.answer_next(project, bob, first.pk).annotation
+    before, every = truths(), [item.pk for item in items]
+    acts = [changes.set_truth(project, rita, every, label=label.pk) for label in (second, third, first)]
+    for act in reversed(acts):
+        undo = changes.take_back(act, rita)
+        assert (undo.n, undo.what["left"]) == (3, 0)
+    assert truths() == before == {said.item_id: (first.pk, "single")}
+
+
+def test_taking_back_says_how_many_were_left(project: Project, rita: User, bob: User, client_of: ClientOf) -> None:
+    items = make.items(project, 3)
+    first, second, _third = project.labels.all()
+    change = changes.set_truth(project, rita, [item.pk for item in items], label=first.pk)
+    changes.set_truth(project, rita, [items[0].pk], label=second.pk)
+    client = client_of(rita)
+    page = client.post(f"/p/bank/changes/{change.pk}/undo/", follow=True).content.decode()
+    assert "Taken back: 2 items are as they were. 1 was left: somebody has decided or answered it since." in page
+    assert page.count("1 was left") == 2  # the message, and the line of the undo in the list
+    assert truths() == {items[0].pk: (second.pk, "adjudicated")}
+    newest = client.get("/api/v1/projects/bank/changes/").json()["results"][0]
+    assert (newest["kind"], newest["n"], newest["left"]) == ("undo", 2, 1)
+
+
+def test_what_already_had_the_label_still_has_it_afterwards(project: Project, rita: User, alice: User) -> None:
+    one, other = make.items(project, 2)
+    label = project.labels.all()[0]
+    changes.set_truth(project, rita, [one.pk], label=label.pk)
+    change = changes.set_truth(project, alice, [one.pk, other.pk], label=label.pk)
+    assert (change.n, change.what["left_out"]) == (1, {"same": 1})
+    changes.take_back(change, alice)
+    assert truths() == {one.pk: (label.pk, "adjudicated")}
+    assert Resolution.objects.get().by == rita
+
+
+def test_ones_own_answer_from_before_stands_again(project: Project, rita: User) -> None:
+    (item,) = make.items(project, 1)
+    services.take_in(project)
+    first, second, _third = project.labels.all()
+    mine = make.answer_next(project, rita, first.pk).annotation
+    change = changes.set_truth(project, rita, [item.pk], label=second.pk)
+    assert not len(opinion_table.table(project))  # set by hand on many: no opinion
+    changes.take_back(change, rita)
+    newest = Annotation.objects.filter(item=item, annotator=rita).latest("revision")
+    assert (newest.label_id, newest.task_id, newest.retracted, newest.seconds) == (first.pk, mine.task_id, False, None)
+    assert opinion_table.table(project).annotations.tolist() == [newest.pk]
+
+
+def test_an_answer_that_came_in_between_gets_its_say(project: Project, rita: User, bob: User) -> None:
+    project.holdout_share = 0
+    project.save()
+    make.items(project, 1)
+    services.take_in(project)
+    first, second, _third = project.labels.all()
+    (lease,) = services.claim(project, bob)
+    item = lease.task.item_id
+    change = changes.set_truth(project, rita, [item], label=second.pk)
+    services.submit(project, bob, Answer(lease.token, uuid4(), first.pk))
+    assert truths() == {item: (second.pk, "adjudicated")}
+    changes.take_back(change, rita)
+    assert truths() == {item: (first.pk, "single")}
+    assert Task.objects.get().state == "done"
+
+
+def test_where_more_answers_are_wanted_the_task_is_open_again(
+    project: Project, rita: User, bob: User, alice: User
+) -> None:
+    project.wanted, project.holdout_share = 3, 0
+    project.save()
+    make.items(project, 1)
+    services.take_in(project)
+    first, second, _third = project.labels.all()
+    (lease,) = services.claim(project, bob)
+    change = changes.set_truth(project, rita, [lease.task.item_id], label=second.pk)
+    services.submit(project, bob, Answer(lease.token, uuid4(), first.pk))
+    changes.take_back(change, rita)
+    task = Task.objects.get()
+    assert (task.state, task.taken, task.wanted, truths()) == ("open", 1, 3, {})
+    for person in (alice, rita):
+        make.answer_next(project, person, first.pk)
+    assert truths() == {lease.task.item_id: (first.pk, "consensus")}
+
+
+def test_how_far_people_agreed_comes_back_too(project: Project, rita: User) -> None:
+    (item,) = make.items(project, 1)
+    first, second, _third = project.labels.all()
+    Resolution.objects.create(
+        item=item, project=project, split="pool", label=first, how="consensus", agreement=0.75, certainty=0.9
+    )
+    change = changes.set_truth(project, rita, [item.pk], label=second.pk)
+    assert Resolution.objects.get().agreement is None
+    changes.take_back(change, rita)
+    truth = Resolution.objects.get()
+    assert (truth.label, truth.how, truth.agreement, truth.certainty) == (first, "consensus", 0.75, 0.9)

@@ -13,6 +13,7 @@ from apps.accounts.models import User
 from apps.annotation.models import Change, Resolution
 from apps.annotation.rows import Row, rows
 from apps.annotation.services.former_labels import bring_back_gold, bring_back_labels
+from apps.annotation.services.restoring import restore
 from apps.annotation.services.unsending import put_back
 from apps.common.errors import DomainError, InvalidInput
 from apps.common.wake import wake_on_commit
@@ -21,7 +22,8 @@ from apps.projects.models import Project
 MOST = 10_000  # items of one act
 
 # what stays out of an act, by reason: hold-out items are labelled one by one and blind, gold is beyond doubt; what
-# somebody has labelled, holds, or several people shall see, is no matter for one person's sweep over neighbours
+# somebody has labelled, holds, or several people shall see, is no matter for one person's sweep over neighbours; of
+# what already was as it shall be, an undo could not tell that it had been so before
 _SORTED = """
 SELECT i.id, CASE
     WHEN i.archived_at IS NOT NULL THEN 'archived'
@@ -35,6 +37,8 @@ SELECT i.id, CASE
         SELECT 1 FROM annotation_task t JOIN annotation_lease l ON l.task_id = t.id AND l.state = 'active'
         WHERE t.item_id = i.id AND l.annotator_id <> %(by)s
     ) THEN 'held'
+    WHEN r.how = %(how)s AND r.label_id IS NOT DISTINCT FROM %(label)s::bigint
+        AND r.value IS NOT DISTINCT FROM %(value)s::jsonb THEN 'same'
     ELSE '' END
 FROM content_item i LEFT JOIN annotation_resolution r ON r.item_id = i.id
 WHERE i.project_id = %(project)s AND i.id = ANY(%(items)s)
@@ -62,52 +66,6 @@ RETURNING item_id
 _CLOSE = """
 UPDATE annotation_task SET state = 'done', closed_at = %(at)s
 WHERE item_id = ANY(%(items)s) AND state IN ('open', 'full') RETURNING id
-"""
-_REOPEN = """
-UPDATE annotation_task t SET state = CASE WHEN taken < wanted THEN 'open' ELSE 'full' END, closed_at = NULL
-WHERE id = ANY(%(tasks)s) AND state = 'done' AND closed_at = %(at)s
-  AND NOT EXISTS (SELECT 1 FROM annotation_task o WHERE o.item_id = t.item_id AND o.state IN ('open', 'full'))
-RETURNING id
-"""
-# only where the truth still is what the act made of it: what people decided since stands
-_RESTORE = """
-WITH touched AS (
-    SELECT item_id FROM annotation_resolution WHERE project_id = %(project)s AND changed_at = %(at)s FOR UPDATE
-), before AS (
-    SELECT p.* FROM annotation_pasttruth p JOIN touched USING (item_id) WHERE p.change_id = %(change)s
-), restored AS (
-    UPDATE annotation_resolution r
-    SET label_id = b.label_id, value = b.value, how = b.how, by_id = b.by_id, changed_at = clock_timestamp()
-    FROM before b WHERE b.item_id = r.item_id
-    RETURNING r.item_id
-), gone AS (
-    DELETE FROM annotation_resolution r USING touched t
-    WHERE r.item_id = t.item_id AND NOT EXISTS (SELECT 1 FROM before b WHERE b.item_id = t.item_id)
-    RETURNING r.item_id
-)
-SELECT item_id FROM restored UNION ALL SELECT item_id FROM gone
-"""
-_REVIVE = """
-INSERT INTO annotation_resolution (item_id, project_id, split, label_id, value, how, by_id, changed_at)
-SELECT p.item_id, p.project_id, i.split, p.label_id, p.value, p.how, p.by_id, clock_timestamp()
-FROM annotation_pasttruth p JOIN content_item i ON i.id = p.item_id
-WHERE p.change_id = %(change)s AND p.deleted
-ON CONFLICT (item_id) DO NOTHING RETURNING item_id
-"""
-# what the act asked people and nobody has looked at yet
-_CALL_OFF = """
-UPDATE annotation_task SET state = 'closed', closed_at = clock_timestamp()
-WHERE id = ANY(%(tasks)s) AND state = 'open' AND taken = 0 RETURNING id
-"""
-_RETRACT = """
-INSERT INTO annotation_annotation (project_id, item_id, annotator_id, key, revision, retracted, label_id, value, note,
-                                   flagged, outcome, late, created_at)
-SELECT a.project_id, a.item_id, a.annotator_id, gen_random_uuid(), a.revision + 1, true, a.label_id, a.value, a.note,
-       a.flagged, a.outcome, a.late, clock_timestamp()
-FROM annotation_annotation a WHERE a.id = ANY(%(annotations)s)
-  AND NOT EXISTS (SELECT 1 FROM annotation_annotation b
-                  WHERE b.item_id = a.item_id AND b.annotator_id = a.annotator_id AND b.revision > a.revision)
-RETURNING id
 """
 
 
@@ -141,17 +99,17 @@ def set_truth(
         raise DomainError(_("At most %(most)d items can be labelled at once.") % {"most": MOST})
     sweep = kind == Change.Kind.SIMILAR
     with within(project, by, kind, {"label": label, "value": value}) as change:
-        found = rows(_SORTED, {"project": project.pk, "items": list(item_ids), "by": by.pk, "sweep": sweep})
-        items, left_out = _sort(found)
         values = {
             "project": project.pk,
-            "items": items,
+            "items": list(item_ids),
             "by": by.pk,
+            "sweep": sweep,
             "label": label,
             "value": None if value is None else json.dumps(value),
             "how": str(Resolution.How.SINGLE if sweep else Resolution.How.ADJUDICATED),
             "at": change.created_at,
         }
+        values["items"], left_out = _sort(rows(_SORTED, values))
         change.what |= {
             "left_out": left_out,
             "annotations": [pk for (pk,) in rows(_ANNOTATE, values)],
@@ -184,12 +142,14 @@ def _sort(found: list[Row]) -> tuple[list[int], dict[str, int]]:
 
 
 def take_back(change: Change, by: User) -> Change:
-    """What the act did to truths that nobody has decided since is undone; the undo is an act of its own."""
+    """What the act did to truths that nobody has decided since is undone, the others are left and counted in
+    what["left"]; the undo is an act of its own."""
     with within(change.project, by, Change.Kind.UNDO, {"of": change.pk}) as undo:
         _mark_undone(change)
         bring_back_labels(change)
         bring_back_gold(change)
-        undo.n = _restore(change)
+        undo.n = restore(change) + put_back(change)
+        undo.what["left"] = max(0, change.n - undo.n)
         wake_on_commit("learning.refresh", change.project_id)
     return undo
 
@@ -201,12 +161,3 @@ def _mark_undone(change: Change) -> None:
         .update(undone_at=timezone.now())
     ):
         raise DomainError(_("This has been taken back already."))
-
-
-def _restore(change: Change) -> int:
-    values = {"project": change.project_id, "change": change.pk, "at": change.created_at}
-    n = len(rows(_RESTORE, values)) + len(rows(_REVIVE, values))
-    rows(_CALL_OFF, {"tasks": change.what.get("opened", [])})
-    rows(_RETRACT, {"annotations": change.what.get("annotations", [])})
-    rows(_REOPEN, {"tasks": change.what.get("tasks", []), "at": change.created_at})
-    return n + put_back(change)
