@@ -5,6 +5,7 @@ from apps.annotation import change_api, change_views, touched_api
 pages: list[URLPattern] = [
     path("labels/<int:pk>/merge/", change_views.label_merge, name="label_merge"),
     path("labels/<int:pk>/split/", change_views.label_split, name="label_split"),
+    path("labels/<int:pk>/put-away/", change_views.label_put_away, name="label_put_away"),
     path("changes/", change_views.changes, name="changes"),
     path("changes/<int:pk>/undo/", change_views.change_undo, name="change_undo"),
 ]

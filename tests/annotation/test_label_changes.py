@@ -13,6 +13,7 @@ from apps.projects.models import Label, Project
 from apps.projects.queries import as_called_now, successors
 from tests.annotation import make
 from tests.conftest import ClientOf
+from tests.quality.said import opinion
 
 
 @pytest.fixture
@@ -62,6 +63,42 @@ def test_truths_given_after_a_merge_stand_when_it_is_taken_back(
     changes.take_back(change, alice)
     assert said()[items[0].pk] == labels[2].pk
     assert said()[items[3].pk] == labels[0].pk
+
+
+def test_two_merges_are_taken_back_one_after_the_other(project: Project, alice: User, labels: list[Label]) -> None:
+    labelled(project, labels)
+    before = said()
+    first = relabelling.merge(project, alice, [labels[0]], labels[1])
+    second = relabelling.merge(project, alice, [labels[1]], labels[2])
+    assert changes.take_back(second, alice).n == 3
+    undo = changes.take_back(first, alice)
+    assert (undo.n, undo.what["left"]) == (2, 0)
+    assert said() == before
+
+
+def test_a_split_is_taken_back_and_then_the_merge_before_it(
+    project: Project, alice: User, bob: User, labels: list[Label]
+) -> None:
+    labelled(project, labels)
+    before = said()
+    merge = relabelling.merge(project, alice, [labels[0]], labels[1])
+    split = relabelling.split(project, alice, labels[1], ["lost", "late"])
+    anew = project.labels.get(name="late")
+    answered = make.answer_next(project, bob, anew.pk).annotation.item_id
+    undo = changes.take_back(split, alice)
+    assert (undo.n, undo.what["left"]) == (2, 1)
+    undo = changes.take_back(merge, alice)
+    assert undo.n + undo.what["left"] == merge.n
+    assert said() == before | {answered: anew.pk}
+
+
+def test_what_people_answered_is_counted_whatever_the_kind(project: Project, bob: User, labels: list[Label]) -> None:
+    one, two = make.items(project, 2)
+    value = {"labels": [labels[0].pk, labels[2].pk]}
+    opinion(one, bob, value=value)
+    opinion(two, bob, labels[0])
+    assert relabelling.preview(project, [labels[0]]).answers == 2
+    assert relabelling.preview(project, [labels[1]]).answers == 0
 
 
 def test_several_labels_fall_together_once(project: Project, alice: User, labels: list[Label]) -> None:
@@ -192,12 +229,30 @@ def test_a_merge_is_shown_before_it_is_done(client: Client, project: Project, la
     shown = client.post(url, {"labels": [labels[0].pk]}).content.decode()
     assert "2 truths change" in shown
     assert "1 of the hold-out" in shown
+    assert f'name="sure" value="{labels[0].pk}"' in shown
+    # another choice than the one that was shown is shown first
+    other = client.post(url, {"labels": [labels[1].pk], "sure": labels[0].pk})
+    assert "1 truth changes" in other.content.decode()
     assert not Change.objects.exists()
-    assert client.post(url, {"labels": [labels[0].pk], "sure": "1"}).status_code == 302
+    assert client.post(url, {"labels": [labels[0].pk], "sure": labels[0].pk}).status_code == 302
     listed = client.get("/p/bank/changes/").content.decode()
     assert "“card arrival” became “top up failed”" in listed
     assert client.post(f"/p/bank/changes/{Change.objects.get().pk}/undo/").status_code == 302
     assert Resolution.objects.filter(label=labels[0]).count() == 2
+
+
+def test_what_archiving_means_is_shown_before(client: Client, project: Project, labels: list[Label], bob: User) -> None:
+    items = labelled(project, labels)
+    opinion(items[0], bob, labels[0])
+    assert f'href="/p/bank/labels/{labels[0].pk}/put-away/"' in client.get("/p/bank/labels/").content.decode()
+    page = client.get(f"/p/bank/labels/{labels[0].pk}/put-away/").content.decode()
+    assert "2 truths have this label (1 of the hold-out)" in page
+    assert "1 answer names it." in page
+    client.post(f"/p/bank/labels/{labels[0].pk}/archive/")
+    labels[0].refresh_from_db()
+    assert labels[0].archived_at
+    assert Resolution.objects.filter(label=labels[0]).count() == 2
+    assert client.get(f"/p/bank/labels/{labels[0].pk}/put-away/").status_code == 404
 
 
 def test_a_split_by_the_page(client: Client, project: Project, labels: list[Label]) -> None:

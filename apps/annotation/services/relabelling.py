@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.change_queries import Touched
-from apps.annotation.models import Annotation, Change, Gold
+from apps.annotation.models import Change, Gold
 from apps.annotation.rows import one, rows
 from apps.annotation.services.changes import within
 from apps.common.errors import InvalidInput
@@ -71,13 +71,16 @@ _COUNT = f"""
 SELECT count(*), count(*) FILTER (WHERE how = 'gold'), count(*) FILTER (WHERE split = 'holdout')
 FROM annotation_resolution WHERE project_id = %(project)s AND {_SPEAKS}
 """  # noqa: S608
+_ANSWERS = f"""
+SELECT count(*) FROM annotation_annotation WHERE project_id = %(project)s AND {_SPEAKS}
+"""  # noqa: S608
 
 
 def preview(project: Project, labels: Sequence[Label]) -> Touched:
     """What speaks of these labels now."""
-    pks = [label.pk for label in labels]
-    truths, gold, held_out = one(_COUNT, {"project": project.pk, "old": pks})
-    answers = Annotation.objects.filter(project=project, label__in=pks).count()
+    values = {"project": project.pk, "old": [label.pk for label in labels]}
+    truths, gold, held_out = one(_COUNT, values)
+    (answers,) = one(_ANSWERS, values)
     return Touched(truths, gold, held_out, answers)
 
 
