@@ -18,6 +18,7 @@ from apps.content.models import Item
 from apps.explore.bulk_forms import BulkForm, chosen, filter_of
 from apps.explore.services import bulk
 from apps.projects.access import Capability, capabilities, project_for
+from apps.projects.models import Project
 
 SHOWN = 8  # texts of the preview
 
@@ -26,9 +27,12 @@ SHOWN = 8  # texts of the preview
 @require_POST
 def item_bulk(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.REVIEW)
-    can = capabilities(request.user, project)
-    ids = chosen(project, can, request.POST)
-    form = filter_of(project, can, request.POST)
+    return _preview(request, project, chosen(project, capabilities(request.user, project), request.POST))
+
+
+def _preview(request: UserRequest, project: Project, ids: list[int], *, moved: bool = False) -> HttpResponse:
+    """`moved`: other items match than those that were shown before."""
+    form = filter_of(project, capabilities(request.user, project), request.POST)
     first = Item.objects.select_related("resolution__label").in_bulk(ids[:SHOWN])
     context = {
         "project": project,
@@ -40,8 +44,9 @@ def item_bulk(request: UserRequest, slug: str) -> HttpResponse:
         "everything": bool(request.POST.get("everything")),
         "query": form.query,
         "active": form.active,
+        "moved": moved,
     }
-    return render(request, "explore/bulk.html", context)
+    return render(request, "explore/bulk.html", context, status=409 if moved else 200)
 
 
 @login_required
@@ -52,8 +57,10 @@ def item_bulk_do(request: UserRequest, slug: str) -> HttpResponse:
     form = BulkForm(project, request.POST)
     if not form.is_valid():
         raise InvalidInput(first_error(form))
-    filters = filter_of(project, can, request.POST)
-    change = bulk.act(project, request.user, chosen(project, can, request.POST), form.wish)
+    filters, ids = filter_of(project, can, request.POST), chosen(project, can, request.POST)
+    if request.POST.get("everything") and request.POST.get("seen", str(len(ids))) != str(len(ids)):
+        return _preview(request, project, ids, moved=True)
+    change = bulk.act(project, request.user, ids, form.wish)
     messages.success(request, in_words(change))
     back = filters.chosen | {"done": str(change.pk)}
     return redirect(f"{reverse('items', args=[slug])}?{urlencode(back)}")

@@ -4,12 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Audience, Change, Gold, Resolution, Task
 from apps.annotation.services import changes, claim, sending, take_in
 from apps.content.models import Item
 from apps.explore import list_queries
+from apps.explore.services.bulk import left_out as bulk_left_out
 from apps.projects.models import Label, Project
 from tests.annotation import make
 from tests.conftest import ClientOf
@@ -134,8 +136,105 @@ def test_the_preview_changes_nothing_and_says_what_would_happen(
     truth(items[0], labels[0])
     page = client_of(rita).post(f"{URL}bulk/", {"item": ids(items[:3])}).content.decode()
     assert "these 3 items" in page
-    assert "1 of them has a label" in page
+    assert "1 has a label, which is replaced" in page
     assert Change.objects.count() == 0
+
+
+@pytest.fixture
+def mixed(project: Project, items: list[Item], labels: list[Label], rita: User) -> list[Item]:
+    """Every kind that an act treats in its own way, and some that are of two kinds at once."""
+    take_in(project)
+    plain, labelled, decided, gold, archived = items
+    (old,) = make.items(project, 1)
+    held, known = make.items(project, 2, split="holdout")
+    for item in (labelled, gold, old, known):
+        truth(item, labels[0])
+    truth(decided, labels[1], how="adjudicated")
+    Gold.objects.create(project=project, item=gold, label=labels[0])
+    Task.objects.filter(item=gold).delete()
+    Item.objects.filter(pk=old.pk).update(archived_at=timezone.now())
+    sending.shelve(project, rita, [archived.pk])
+    return [plain, labelled, decided, gold, archived, old, held, known]
+
+
+@pytest.mark.parametrize(
+    ("act", "reached"),
+    [("queue", "free"), ("label", "pool"), ("archive", "free"), ("restore", "archived")],
+)
+def test_the_numbers_of_the_preview_are_what_happens(
+    project: Project,
+    mixed: list[Item],
+    labels: list[Label],
+    rita: User,
+    client_of: ClientOf,
+    act: str,
+    reached: str,
+) -> None:
+    client, chosen = client_of(rita), {"item": ids(mixed)}
+    page = client.post(f"{URL}bulk/", chosen)
+    said = page.context["outlook"]
+    assert (said.n, said.free, said.held_out, said.pool, said.archived) == (8, 5, 2, 3, 2)
+    assert (said.waiting, said.labelled) == (3, 2)
+    assert "5 of 8 are sent." in page.content.decode()
+    assert "3 of 8 get it. 2 have a label, which is replaced." in page.content.decode()
+    truths, before = dict(Resolution.objects.values_list("item", "label")), tasks(mixed)
+    archived = set(Item.objects.exclude(archived_at=None))
+
+    client.post(f"{URL}bulk/do/", chosen | {"act": act, "label": labels[2].pk})
+
+    change = Change.objects.latest("pk")
+    assert change.n == getattr(said, reached)
+    assert bulk_left_out(change) == said.n - change.n
+    match act:
+        case "queue":
+            assert len(change.what["moved"]) == said.waiting
+            assert len(change.what["opened"]) == said.free - said.waiting
+        case "label":
+            now = dict(Resolution.objects.values_list("item", "label"))
+            replaced = [pk for pk, label in truths.items() if now[pk] != label]
+            assert (len(replaced), len(now) - len(truths)) == (said.labelled, said.pool - said.labelled)
+        case _:
+            moved = archived ^ set(Item.objects.exclude(archived_at=None))
+            assert len(moved) == change.n
+
+    changes.take_back(change, rita)
+    assert set(Item.objects.exclude(archived_at=None)) == archived
+    assert dict(Resolution.objects.values_list("item", "label")) == truths
+    assert {pk: row for pk, row in tasks(mixed).items() if pk in before} == before
+
+
+def test_everything_is_shown_anew_when_other_items_match_by_then(
+    project: Project, items: list[Item], labels: list[Label], rita: User, client_of: ClientOf
+) -> None:
+    client, chosen = client_of(rita), {"everything": "on", "query": "truth=none"}
+    page = client.post(f"{URL}bulk/", chosen).content.decode()
+    assert 'name="seen" value="5"' in page
+    truth(items[0], labels[0])
+    refused = client.post(f"{URL}bulk/do/", chosen | {"act": "archive", "seen": "5"})
+    assert refused.status_code == 409
+    assert "Other items match by now" in refused.content.decode()
+    assert 'name="seen" value="4"' in refused.content.decode()
+    assert not Change.objects.exists()
+    assert client.post(f"{URL}bulk/do/", chosen | {"act": "archive", "seen": "4"}).status_code == 302
+    assert Change.objects.get().n == 4
+
+
+def test_what_others_did_since_is_left_and_counted(
+    project: Project, items: list[Item], labels: list[Label], rita: User, bob: User, client_of: ClientOf
+) -> None:
+    take_in(project)
+    client = client_of(rita)
+    client.post(f"{URL}bulk/do/", {"item": ids(items), "act": "queue", "wanted": "1", "place": "front"})
+    sent = Change.objects.get()
+    answered = make.answer_next(project, bob, labels[0].pk).annotation.item_id
+    page = client.post(f"/p/bank/changes/{sent.pk}/undo/", follow=True).content.decode()
+    assert "Taken back: 4 items are as they were. 1 was left" in page
+    assert Resolution.objects.get().item_id == answered
+    client.post(f"{URL}bulk/do/", {"item": ids(items), "act": "archive"})
+    shelved = Change.objects.latest("pk")
+    sending.bring_back(project, rita, ids(items[:2]))
+    page = client.post(f"/p/bank/changes/{shelved.pk}/undo/", follow=True).content.decode()
+    assert "Taken back: 3 items are as they were. 2 were left" in page
 
 
 def test_ticked_rows_get_a_label_and_the_page_offers_the_way_back(
@@ -213,3 +312,21 @@ def test_the_api_acts_on_named_items_or_on_filters(
     undone = client.post(f"/api/v1/projects/bank/changes/{set_['change']}/undo/")
     assert undone.status_code == 201
     assert not Resolution.objects.exists()
+
+
+def test_spans_are_marked_one_text_at_a_time_but_sent_and_archived_together(
+    project: Project, items: list[Item], rita: User, client_of: ClientOf
+) -> None:
+    Project.objects.filter(pk=project.pk).update(task_kind="spans")
+    client, ticked = client_of(rita), {"item": ids(items[:2]), "query": ""}
+    page = client.post(f"{URL}bulk/", ticked).content.decode()
+    assert "send these items to the queue" in page
+    assert 'value="label"' not in page, "no button that only refuses"
+    assert client.post(f"{URL}bulk/do/", ticked | {"act": "label", "label": 1}).status_code == 422
+    assert client.post(f"{URL}bulk/do/", ticked | {"act": "queue", "wanted": 2}).status_code == 302
+    assert list(Task.objects.values_list("wanted", "state")) == [(2, "open")] * 2
+    assert client.post(f"{URL}bulk/do/", ticked | {"act": "archive"}).status_code == 302
+    assert Item.objects.exclude(archived_at=None).count() == 2
+    assert not Task.objects.filter(state="open").exists()
+    assert client.post(f"{URL}bulk/do/", ticked | {"act": "restore"}).status_code == 302
+    assert Task.objects.filter(state="open", wanted=2).count() == 2

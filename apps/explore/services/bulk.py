@@ -19,27 +19,34 @@ from apps.projects.models import Project
 
 QUEUE, LABEL, SHELVE, RESTORE = "queue", "label", "archive", "restore"
 
+# by the same conditions as the acts themselves (sending, unsending, changes)
 _OUTLOOK = """
-SELECT count(*), count(*) FILTER (WHERE i.archived_at IS NOT NULL), count(*) FILTER (WHERE i.split = 'holdout'),
-       count(g.item_id), count(r.item_id), count(t.item_id)
-FROM content_item i
-LEFT JOIN annotation_gold g ON g.item_id = i.id AND g.retired_at IS NULL
-LEFT JOIN annotation_resolution r ON r.item_id = i.id
-LEFT JOIN annotation_task t ON t.item_id = i.id AND t.state IN ('open', 'full')
-WHERE i.project_id = %s AND i.id = ANY(%s)
+SELECT count(*), count(*) FILTER (WHERE archived), count(*) FILTER (WHERE free), count(*) FILTER (WHERE free AND waits),
+       count(*) FILTER (WHERE free AND held_out), count(*) FILTER (WHERE free AND NOT held_out),
+       count(*) FILTER (WHERE free AND NOT held_out AND labelled)
+FROM (
+    SELECT i.archived_at IS NOT NULL AS archived, i.archived_at IS NULL AND g.item_id IS NULL AS free,
+           i.split = 'holdout' AS held_out, r.item_id IS NOT NULL AS labelled, t.item_id IS NOT NULL AS waits
+    FROM content_item i
+    LEFT JOIN annotation_gold g ON g.item_id = i.id AND g.retired_at IS NULL
+    LEFT JOIN annotation_resolution r ON r.item_id = i.id
+    LEFT JOIN annotation_task t ON t.item_id = i.id AND t.state IN ('open', 'full')
+    WHERE i.project_id = %s AND i.id = ANY(%s)
+) chosen
 """
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """Of the items chosen, how many are what: the acts treat them differently."""
+    """Of the items chosen, how many each act reaches, and what it finds there."""
 
     n: int
-    archived: int
-    held_out: int
-    gold: int
-    labelled: int
-    waiting: int
+    archived: int  # these come back
+    free: int  # neither archived nor gold: these can be sent or archived
+    waiting: int  # of the free
+    held_out: int  # of the free
+    pool: int  # of the free: these can be labelled
+    labelled: int  # of those
 
 
 @dataclass(frozen=True)
