@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from apps.accounts.models import User
 from apps.annotation import opinion_table
 from apps.annotation.models import Annotation, Comment
+from apps.common.numbers import listed
 from apps.projects.models import Label, Project
 from apps.quality.models import Adjudication
 
@@ -63,12 +64,20 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """A comment on the text. Of whoever answered it the name would tell whose answer is whose."""
+
+    comment: Comment
+    by: str  # empty for those
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     row: Adjudication
     sides: list[Side]
     doubts: list[Doubt]
     labels: list[Label]  # in question, with what they mean
-    comments: list[Comment]
+    comments: list[Remark]
     every_mark: list[Mark]  # spans that anybody marked
 
 
@@ -120,9 +129,7 @@ def card(row: Adjudication, *, authors: bool = False) -> Card:
             if one.pk not in answered and (one.undecided or one.flagged)
         ],
         labels=_in_question(sides, labels),
-        comments=list(
-            Comment.objects.filter(item=row.item_id, deleted_at=None).select_related("by").order_by("pk")[:20]
-        ),
+        comments=_remarks(row, hidden=set() if authors else {one.annotator_id for one in newest.values()}),
         every_mark=[every[place] for place in sorted(every)],
     )
 
@@ -131,6 +138,11 @@ def _newest(row: Adjudication) -> list[Annotation]:
     """Everybody's newest word that stands, by the shuffled order of their keys."""
     found = Annotation.objects.filter(item=row.item_id).order_by("annotator", "-revision").distinct("annotator")
     return sorted((one for one in found if not one.retracted), key=lambda one: _shuffle(row, one.key))
+
+
+def _remarks(row: Adjudication, *, hidden: set[int]) -> list[Remark]:
+    found = Comment.objects.filter(item=row.item_id, deleted_at=None).select_related("by").order_by("pk")[:20]
+    return [Remark(one, "" if one.by_id in hidden else str(one.by)) for one in found]
 
 
 def _shuffle(row: Adjudication, what: Any) -> str:
@@ -167,7 +179,7 @@ def segments(text: str, marks: Sequence[Mark]) -> list[Segment]:
         over = sorted(
             (mark for mark in marks if mark.start <= start and end <= mark.end), key=lambda mark: mark.end - mark.start
         )
-        names = ", ".join(mark.label.name for mark in over if mark.label)
+        names = listed(mark.label.name for mark in over if mark.label)
         begins = any(mark.start == start for mark in over)
         label = over[0].label if over else None
         out.append(Segment(text[start:end], label, any(mark.differs for mark in over), names, begins))

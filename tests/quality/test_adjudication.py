@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.annotation.models import Annotation, PastTruth, Resolution, Task
+from apps.annotation.models import Annotation, Comment, PastTruth, Resolution, Task
 from apps.annotation.services import claim, revise, take_in
 from apps.annotation.services.deciding import decide_by_hand
 from apps.common.errors import DomainError
@@ -51,6 +51,21 @@ def test_answers_stand_side_by_side_without_their_authors(
     assert "the card never came" in article
     assert "Bob" not in article
     assert "Alice" not in article
+
+
+def test_a_comment_does_not_tell_whose_answer_is_whose(
+    project: Project, rita: User, dana: User, bob: User, tie: Adjudication, labels: list[Label], client_of: ClientOf
+) -> None:
+    Comment.objects.create(item=tie.item, by=bob, text="I am sure of it")
+    Comment.objects.create(item=tie.item, by=dana, text="Customers ask this a lot")
+    page = client_of(rita).get(_url(project, "adjudicate")).content.decode()
+    article = page[page.index("<article") : page.index("</article>")]
+    assert "I am sure of it" in article
+    assert "one of those who answered" in article
+    assert "Bob" not in article
+    assert "Dana" in article
+    adjudication.decide(tie, rita, label=labels[0])
+    assert [remark.by for remark in cards.card(tie, authors=True).comments] == ["Bob", "Dana"]
 
 
 def test_the_same_answers_stand_together_in_an_order_that_stays(
