@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.annotation import opinion_table
 from apps.annotation.models import Annotation, Resolution, Task
 from apps.annotation.queries import ItemHistory
 from apps.content.models import ImportJob, Item, Split
@@ -30,7 +31,7 @@ def why(item: Item, history: ItemHistory, source: ImportJob | None, *, review: b
     sentences = {
         How.SINGLE: _("%(name)s labelled it, and one answer was enough.") % {"name": by},
         How.BEHAVIOUR: _("It is what people clicked."),
-        How.CONSENSUS: _agreed(item, truth, len(opinions)),
+        How.CONSENSUS: _agreed(item, truth, history) if truth.how == How.CONSENSUS else "",
         How.IMPORTED: _imported(source),
         How.ADJUDICATED: _decided(by, sum(said.annotator_id != truth.by_id for said in opinions)),
         How.GOLD: _("%(name)s made it a gold item: its label is beyond doubt.") % {"name": by},
@@ -55,11 +56,22 @@ def _decided(by: str, n: int) -> str:
     return several % {"name": by, "n": n}
 
 
-def _agreed(item: Item, truth: Resolution, n: int) -> str:
-    if truth.agreement is None:
-        return ngettext("%(n)d person answered, and it is what they say.", "%(n)d people agree on it.", n) % {"n": n}
-    said = _("%(k)d of %(n)d people say so.") % {"k": round(truth.agreement * n), "n": n}
-    return f"{said} {rule_words(item.project, truth)}".strip()
+def _agreed(item: Item, truth: Resolution, history: ItemHistory) -> str:
+    """Whoever could not decide is one of the people, as in the share of agreement."""
+    said = opinion_table.table(item.project, items=[item.pk])
+    answer = truth.label_id if truth.value is None else truth.value
+    k = sum(opinion_table.closeness(said.answer(row), answer) == 1 for row in range(len(said)))
+    silent = [one for one in newest_words(history.annotations) if one.label_id is None and one.value is None]
+    n = len(said) + sum(not one.late for one in silent)
+    if not n:
+        return _("It is what several people agreed on.")
+    if k == n:
+        told = ngettext("%(n)d person answered, and it is what they say.", "%(n)d people agree on it.", n) % {"n": n}
+    elif truth.value is None:
+        told = _("%(k)d of %(n)d people say so.") % {"k": k, "n": n}
+    else:
+        told = _("%(k)d of %(n)d people say exactly that; it is what most of them have in common.") % {"k": k, "n": n}
+    return f"{told} {rule_words(item.project, truth)}".strip()
 
 
 def _not_yet(item: Item, history: ItemHistory) -> str:
@@ -82,12 +94,17 @@ def _not_yet(item: Item, history: ItemHistory) -> str:
 
 
 def standing(annotations: list[Annotation]) -> list[Annotation]:
-    """The newest word of each person that says something; `annotations` are newest first."""
+    """The newest word of each person that says something."""
+    says = [said for said in newest_words(annotations) if not said.undecided]
+    return [said for said in says if said.label_id or said.value is not None]
+
+
+def newest_words(annotations: list[Annotation]) -> list[Annotation]:
+    """Of each person, and not taken back; `annotations` are newest first."""
     newest: dict[int, Annotation] = {}
     for said in annotations:
         newest.setdefault(said.annotator_id, said)
-    says = [said for said in newest.values() if not said.retracted and not said.undecided]
-    return [said for said in says if said.label_id or said.value is not None]
+    return [said for said in newest.values() if not said.retracted]
 
 
 def answered(said: Annotation) -> str:

@@ -1,19 +1,23 @@
 """Lists kept under a name, and the page of one item."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.annotation import services
-from apps.annotation.models import PastTruth, Task
+from apps.annotation.models import PastTruth, Resolution, Task
 from apps.annotation.services import changes
 from apps.content.models import ImportJob, Item
 from apps.explore.models import SavedView
 from apps.projects.models import Label, Project
+from apps.quality import truth_words
 from apps.quality.models import Review
 from tests.annotation import make
 from tests.conftest import ClientOf
-from tests.explore.rows import opinion, truth
+from tests.explore.rows import truth
+from tests.quality.said import opinion
 
 URL = "/p/bank/items/"
 VIEWS = "/p/bank/views/"
@@ -97,10 +101,105 @@ def test_consensus_is_told_in_numbers(
 ) -> None:
     for user, label in ((bob, 0), (rita, 0), (alice, 1)):
         opinion(item, user, labels[label])
-    Task.objects.create(project=project, item=item, split="pool", rank=1, wanted=3, taken=3, state="done")
     assert "3 people answered, and they do not agree" in why(item, bob, client_of)
     truth(item, labels[0], how="consensus", agreement=2 / 3)
     assert "2 of 3 people say so." in why(item, bob, client_of)
+
+
+def test_whoever_could_not_decide_is_one_of_the_people(
+    project: Project, item: Item, labels: list[Label], bob: User, rita: User, alice: User, client_of: ClientOf
+) -> None:
+    opinion(item, bob, labels[0])
+    opinion(item, rita, labels[0])
+    truth(item, labels[0], how="consensus", agreement=1.0)
+    assert "2 people agree on it." in why(item, bob, client_of)
+    opinion(item, alice, undecided="two at once")
+    truth(item, labels[0], how="consensus", agreement=2 / 3)
+    assert "2 of 3 people say so." in why(item, bob, client_of)
+
+
+def test_of_several_labels_it_is_told_how_many_say_exactly_that(
+    project: Project, item: Item, labels: list[Label], bob: User, rita: User, alice: User, client_of: ClientOf
+) -> None:
+    Project.objects.filter(pk=project.pk).update(task_kind="multi")
+    one, two, three = (label.pk for label in labels)
+    for person, chosen in ((bob, [one, two]), (rita, [one, three]), (alice, [one, two])):
+        opinion(item, person, value={"labels": chosen})
+    Resolution.objects.create(
+        item=item, project=project, split="pool", value={"labels": [one, two]}, how="consensus", agreement=0.8333
+    )
+    assert "2 of 3 people say exactly that" in why(item, bob, client_of)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("single", "Rita labelled it, and one answer was enough."),
+        ("consensus", "2 people agree on it."),
+        ("adjudicated", "Rita decided it as a reviewer; 2 people had answered."),
+        ("imported", "It came with the item and nobody has changed it since."),
+        ("gold", "Rita made it a gold item: its label is beyond doubt."),
+        ("behaviour", "It is what people clicked."),
+    ],
+)
+def test_every_way_to_a_label_has_its_sentence(
+    project: Project,
+    item: Item,
+    labels: list[Label],
+    bob: User,
+    rita: User,
+    alice: User,
+    client_of: ClientOf,
+    how: str,
+    words: str,
+) -> None:
+    for person in (bob, alice):
+        opinion(item, person, labels[0])
+    made = truth(item, labels[0], how=how, agreement=1.0 if how == "consensus" else None)
+    made.by = None if how in {"consensus", "imported", "behaviour"} else rita
+    made.save()
+    told = why(item, alice, client_of)
+    assert words in told
+    assert labels[0].name in told
+    decided = "Rita decided it as a reviewer; 2 people had answered."
+    assert (decided if how == "gold" else words) in why(item, bob, client_of)
+
+
+def test_every_way_is_in_the_test_above() -> None:
+    every = test_every_way_to_a_label_has_its_sentence.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    assert {how for how, _words in every} == set(Resolution.How.values)
+
+
+@pytest.mark.parametrize(
+    ("rule", "source", "words"),
+    [
+        ("majority", "", "agree on it.</span>"),
+        ("dawid_skene", "", "Dawid–Skene weighed them by what it learnt of everybody&#x27;s habits. It is 97 % sure."),
+        ("crowdlab", "live_head", "CROWDLAB weighed them and the live head"),
+        ("crowdlab", "v3", "CROWDLAB weighed them and version v3"),
+        ("crowdlab", "", "No model knows enough of these texts yet."),
+    ],
+)
+def test_the_rule_that_weighed_the_answers_is_named(
+    project: Project,
+    item: Item,
+    labels: list[Label],
+    bob: User,
+    rita: User,
+    client_of: ClientOf,
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    source: str,
+    words: str,
+) -> None:
+    for person in (bob, rita):
+        opinion(item, person, labels[0])
+    made = truth(item, labels[0], how="consensus", agreement=1.0)
+    made.certainty = 0.97
+    made.save()
+    last = SimpleNamespace(rule=rule, source=source)
+    monkeypatch.setattr(truth_words.consensus, "last_round", lambda _project: last)
+    assert words in why(item, bob, client_of)
 
 
 def test_an_imported_label_names_its_import(
