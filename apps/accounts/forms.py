@@ -2,8 +2,8 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import get_language_info, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from apps.accounts.keymap import ACTIONS, PLACES, keymap_of
 from apps.accounts.models import ApiToken, User
@@ -34,7 +34,9 @@ class PreferencesForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         language = self.fields["language"]
         assert isinstance(language, forms.ChoiceField)  # noqa: S101
-        language.choices = [("", _("As the browser asks")), *settings.LANGUAGES]
+        # each by its own name: who reads no English looks for 简体中文
+        own = [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
+        language.choices = [("", _("As the browser asks")), *own]
 
 
 class TokenForm(forms.Form):

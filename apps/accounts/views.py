@@ -2,6 +2,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
@@ -19,7 +20,8 @@ def preferences(request: UserRequest) -> HttpResponse:
     form = PreferencesForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
-        messages.success(request, _("Saved."))
+        with translation.override(request.user.language or translation.get_language()):
+            messages.success(request, _("Saved."))  # in the language that was just chosen
         return redirect("preferences")
     request.user.refresh_from_db()  # a refused form must not colour the frame around it
     return render(request, "accounts/preferences.html", {"form": form}, status=422 if form.errors else 200)

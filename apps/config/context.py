@@ -283,5 +283,6 @@ def _words() -> dict[str, str]:
         "goTo": _("Go to or do"),
         "nothing": _("Nothing is called that here."),
         "found": _("{n} found"),
+        "percent": _("%(n)s %%") % {"n": "{n}"},
         "nextTime": _("{name}: next time press {key}"),
     }

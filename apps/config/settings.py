@@ -238,6 +238,7 @@ FILE_UPLOAD_HANDLERS = ["apps.content.uploads.StreamToFiles"]
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "apps" / "config" / "locale"]
+FORMAT_MODULE_PATH = "apps.config.formats"
 USE_I18N = USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 

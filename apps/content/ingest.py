@@ -58,18 +58,23 @@ def run(job_id: int, *, seconds: float = SLICE_SECONDS, after_chunk: Callable[[]
     job = claim(job_id)
     if job is None:
         return False
-    try:
-        with override(job.format.get("spoken", "en")):  # reasons in the language of whoever sent the file
+    with _sender(job):
+        try:
             return _work(job, time.monotonic() + seconds, after_chunk)
-    except Stopped:
-        log.info("import %s: attempt %s was stopped", job.pk, job.attempt)
-    except Unreadable as refusal:
-        _finish(job, State.FAILED, str(refusal))
-    except FileNotFoundError:
-        _finish(job, State.FAILED, _("The uploaded file is gone from the server. Upload it again."))
-    except OSError as error:
-        _finish(job, State.FAILED, _("The server could not read or write the file: %(error)s") % {"error": error})
+        except Stopped:
+            log.info("import %s: attempt %s was stopped", job.pk, job.attempt)
+        except Unreadable as refusal:
+            _finish(job, State.FAILED, str(refusal))
+        except FileNotFoundError:
+            _finish(job, State.FAILED, _("The uploaded file is gone from the server. Upload it again."))
+        except OSError as error:
+            _finish(job, State.FAILED, _("The server could not read or write the file: %(error)s") % {"error": error})
     return False
+
+
+def _sender(job: ImportJob) -> override:
+    """Reasons stand in the language of whoever sent the file."""
+    return override(job.format.get("spoken", "en"))
 
 
 def claim(job_id: int) -> ImportJob | None:
@@ -101,9 +106,9 @@ def _count_loss(job: ImportJob) -> None:
     job.format["lost"] = [job.done_bytes, times]
     if times >= MAX_LOSSES:
         job.state, job.finished_at, job.heartbeat_at = State.FAILED, job.heartbeat_at, None
-        job.error = _("The import stopped %(times)d times at the same place. What came before it is in.") % {
-            "times": times
-        }
+        with _sender(job):
+            sentence = _("The import stopped %(times)d times at the same place. What came before it is in.")
+        job.error = sentence % {"times": times}
 
 
 def _work(job: ImportJob, until: float, after_chunk: Callable[[], None]) -> bool:

@@ -14,6 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
+from apps.common.numbers import listed
 from apps.common.pagination import page_after
 from apps.content import queries, services, tasks
 from apps.content.detect import Look
@@ -135,7 +136,7 @@ def _mapping_page(
 
 def _cell(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ", ".join(value)
+        return listed(value)
     return orjson.dumps(value).decode() if isinstance(value, list | dict) else value
 
 

@@ -18,6 +18,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.annotation.rows import rows
+from apps.common.numbers import per_cent
 from apps.feedback.models import FeedbackPolicy
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
@@ -178,4 +179,4 @@ def band_name(band: int | None) -> str:
     if band is None:
         return _("not known")
     low, high = (0.0, *EDGES)[band], (*EDGES, 1.0)[band]
-    return f"{low:.0%} – {high:.0%}".replace("%", " %")
+    return f"{per_cent(low, 0)} – {per_cent(high, 0)}"

@@ -139,9 +139,11 @@ def _trend(found: Behaviour, measure: str) -> Trend | None:
     first, last = min(points), max(points)
     days: list[date] = [first + timedelta(weeks=n) for n in range((last - first).days // 7 + 1)]
     measured = [
-        Measured(date_format(day, "M j"), points[day].share, points[day].interval.low, points[day].interval.high)
+        Measured(
+            date_format(day, "MONTH_DAY_FORMAT"), points[day].share, points[day].interval.low, points[day].interval.high
+        )
         if day in points
-        else Measured(date_format(day, "M j"))
+        else Measured(date_format(day, "MONTH_DAY_FORMAT"))
         for day in days
     ]
     top = max(point.high for point in measured if point.value is not None)

@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.common.numbers import bracketed, listed
 from apps.feedback import transitions
 from apps.feedback.models import Ticket, TicketMove
 
@@ -42,13 +43,13 @@ def log(move: TicketMove) -> str:
 def _more(move: TicketMove) -> str:
     after = move.data.get("after", {})
     if move.action == "dismiss" and after.get("dismissal") in Ticket.Dismissal.values:
-        return f" ({Ticket.Dismissal(after['dismissal']).label})"
+        return bracketed(Ticket.Dismissal(after["dismissal"]).label)
     if move.action == "snooze":
-        return f" ({snoozed(_when(after.get('snoozed_until')), after.get('snoozed_reach'))})"
+        return bracketed(snoozed(_when(after.get("snoozed_until")), after.get("snoozed_reach")))
     if move.action in {"fix", "regress"} and move.data.get("version"):
-        return f" (v{move.data['version']})"
+        return bracketed(f"v{move.data['version']}")
     if move.action == "undo" and move.data.get("of"):
-        return f" ({done(move.data['of'])})"
+        return bracketed(done(move.data["of"]))
     return ""
 
 
@@ -62,7 +63,7 @@ def snoozed(until: datetime | None, reach: int | None) -> str:
         said.append(_("until %(day)s") % {"day": date_format(timezone.localtime(until), "DATE_FORMAT")})
     if reach:
         said.append(ngettext("until %(n)d person is reached", "until %(n)d people are reached", reach) % {"n": reach})
-    return ", ".join(said)
+    return listed(said)
 
 
 def span(between: timedelta) -> str:

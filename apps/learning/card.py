@@ -6,9 +6,11 @@ One source of facts (`facts`), read as JSON by programs and written as Markdown 
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.common.numbers import listed
 from apps.feedback.services import outcomes
 from apps.learning import families, headlines, options, queries, reports, users_words
 from apps.learning.models import Evaluation, Snapshot
@@ -80,7 +82,7 @@ def limits(found: Card) -> list[str]:
     version, measured = found.version, found.measured
     said = []
     if left_out := version.config.get("left_out"):
-        said.append(_("It never answers with: %(names)s.") % {"names": ", ".join(left_out)})
+        said.append(_("It never answers with: %(names)s.") % {"names": listed(left_out)})
     few = [name for name, n in found.counts if n < FEW_EXAMPLES]
     if few:
         said.append(
@@ -127,7 +129,7 @@ def _too_sure(measured: Evaluation) -> str:
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:LISTED])
+    shown = listed(names[:LISTED])
     more = len(names) - LISTED
     return shown if more <= 0 else _("%(names)s and %(rest)d more") % {"names": shown, "rest": more}
 
@@ -160,7 +162,7 @@ def _what(found: Card) -> str:
         (_("Encoder"), version.encoder),
         (_("Size"), families.size(version.metrics.get("size_bytes"))),
         (_("One short text"), families.latency(version.metrics.get("latency_ms"))),
-        (_("Made"), f"{version.created_at:%Y-%m-%d %H:%M} UTC"),
+        (_("Made"), f"{date_format(version.created_at, 'SHORT_DATETIME_FORMAT')} UTC"),
         (_("Weights (SHA-256)"), version.digest),
     ]
     return _table(["", ""], rows)
@@ -187,7 +189,7 @@ def _data(found: Card) -> str:
         return _("No snapshot of labels belongs to it: it was made of other versions.")
     sentence = _("%(n)d labelled texts, frozen on %(day)s; snapshot %(hash)s. No held-out item is among them.") % {
         "n": snapshot.n_items,
-        "day": f"{snapshot.created_at:%Y-%m-%d}",
+        "day": date_format(snapshot.created_at, "SHORT_DATE_FORMAT"),
         "hash": snapshot.hash[:12],
     }
     rows = [(name, str(n)) for name, n in found.counts]
@@ -219,7 +221,7 @@ def _figures(found: Card) -> list[str]:
         return [_("Not measured yet.")]
     intro = _("On %(n)d held-out items that it never saw, measured on %(day)s. In brackets: 95 %% intervals.") % {
         "n": measured.n,
-        "day": f"{measured.at:%Y-%m-%d}",
+        "day": date_format(measured.at, "SHORT_DATE_FORMAT"),
     }
     shown = [*headlines.figures(measured), *headlines.calibration(measured)]
     rows = [(str(f.name), f"{f.value} ({f.low} – {f.high})" if f.low else f"{f.value} {f.note}".strip()) for f in shown]

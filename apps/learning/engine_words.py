@@ -1,4 +1,4 @@
-"""The engine speaks plain English. The sentences of it that pages show are known here, so they can be translated."""
+"""The engine and the workers speak plain English. Their sentences that pages show are known here, to be translated."""
 
 import re
 from functools import cache
@@ -59,6 +59,19 @@ SENTENCES = (
     _("The loss is not a number at step %(n)s. Choose a smaller learning rate."),
     _("Memory ran out even with half the batch. Choose a smaller batch, shorter texts or encoder."),
     _("At least two labels need examples before there is anything to learn."),
+    # what a worker writes into the row of a run or a map: nobody's language is on there
+    _("The labels of this run cannot be learned from."),
+    _("The training process was killed, most likely because memory ran out."),
+    _("The training process ended unexpectedly (code %(code)d). See its log."),
+    _("The worker died %(n)d times during this run, so it was given up. Its log says how far it came."),
+    _("The worker died %(n)d times while it drew this map, so it was given up."),
+    _("There are no vectors to draw a map of: wait until the first ones are computed."),
+    _("Something unexpected happened (%(kind)s). The worker's log has the details."),
+    # why it set a signal aside: feedback/services/suspicion.py
+    _("The comment holds nothing but links."),
+    _("More than %(n)d signals of one person within ten minutes."),
+    _("Too many signals from one network address within ten minutes."),
+    _("Many people with the very same comment within a minute."),
 )
 
 
@@ -71,7 +84,7 @@ def translated(text: str) -> str:
 def _known(sentence: str) -> str | None:
     for template, pattern in _patterns():
         if found := pattern.fullmatch(sentence):
-            return gettext(template) % found.groupdict()
+            return gettext(template) % {k: int(v) if v.isdecimal() else v for k, v in found.groupdict().items()}
     return None
 
 
@@ -82,7 +95,7 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
 
 def _pattern(template: str) -> str:
     """“%(n)s examples” → a pattern with a group n."""
-    parts = re.split(r"%\((\w+)\)s", template)
+    parts = re.split(r"%\((\w+)\)[sd]", template)
     return "".join(
         f"(?P<{part}>.+?)" if at % 2 else re.escape(part.replace("%%", "%")) for at, part in enumerate(parts)
     )

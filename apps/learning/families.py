@@ -7,6 +7,7 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.numbers import listed
 from apps.learning.headlines import Headline
 from apps.learning.headlines import of as headline_of
 from apps.learning.models import Evaluation, TrainingRun
@@ -101,4 +102,4 @@ def parity(found: dict[str, Any]) -> str:
         shown.append(_("probabilities off by %(by)s") % {"by": number_format(round(found["mean_difference"], 4), 4)})
     if found.get("f1") is not None:
         shown.append(_("F1 against its spans %(f1)s") % {"f1": number_format(round(found["f1"], 3), 3)})
-    return ", ".join(map(str, shown))
+    return listed(shown)

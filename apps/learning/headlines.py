@@ -8,6 +8,7 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.numbers import per_cent
 from apps.learning.models import Evaluation
 
 Words = str | Promise
@@ -68,7 +69,7 @@ class Headline:
 def spelled(metric: str, share: float) -> str:
     """Accuracy as per cents, F1 as a number up to one."""
     if metric == "accuracy":
-        return f"{number_format(round(share * 100, 1), 1)} %"
+        return per_cent(share)
     return str(number_format(round(share, 3), 3))
 
 

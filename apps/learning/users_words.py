@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.numbers import per_cent
 from apps.registry.models import ModelVersion
 
 CLAIMS: dict[str, str | Promise] = {
@@ -47,10 +48,10 @@ def _believed(row: dict[str, Any]) -> str:
         "claim": CLAIMS.get(row["claim"], row["claim"]),
         "right": row["right"],
         "checked": row["checked"],
-        "rate": _percent(row["rate"]),
-        "low": _percent(row["low"]),
-        "high": _percent(row["high"]),
-        "base": _percent(row["base"]),
+        "rate": per_cent(row["rate"]),
+        "low": per_cent(row["low"]),
+        "high": per_cent(row["high"]),
+        "base": per_cent(row["base"]),
     }
     if not row["checked"]:
         text = _now(
@@ -65,7 +66,3 @@ def _believed(row: dict[str, Any]) -> str:
         )
         % values
     )
-
-
-def _percent(share: float) -> str:
-    return f"{number_format(round(share * 100, 1), 1)} %"

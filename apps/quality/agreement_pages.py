@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.drawing import Measured, Span, Trend, span, trend
+from apps.common.numbers import per_cent
 from apps.learning import reports
 from apps.projects.models import Label, Project
 from apps.quality import anchoring
@@ -171,13 +172,13 @@ def _trend(shown: Figures) -> Trend | None:
         return None
     points = [
         Measured(
-            date_format(period.start, "M Y" if shown.step == "month" else "M j"),
+            date_format(period.start, "YEAR_MONTH_FORMAT" if shown.step == "month" else "MONTH_DAY_FORMAT"),
             period.figure.value,
             period.figure.value if period.figure.low is None else period.figure.low,
             period.figure.value if period.figure.high is None else period.figure.high,
         )
         if period.figure.value is not None and period.figure.items >= LEAST_DRAWN
-        else Measured(date_format(period.start, "M j"))
+        else Measured(date_format(period.start, "MONTH_DAY_FORMAT"))
         for period in shown.periods
     ]
     lowest = min((point.low for point in points if point.value is not None), default=0.0)
@@ -212,8 +213,8 @@ def anchoring_context(project: Project, found: anchoring.Anchoring | None) -> di
     lines = [
         {
             "band": band,
-            "from": f"{band.low:.0%}".replace("%", " %"),
-            "to": f"{band.high:.0%}".replace("%", " %"),
+            "from": per_cent(band.low, 0),
+            "to": per_cent(band.high, 0),
             "shown_span": _rate_span(band.shown),
             "hidden_span": _rate_span(band.hidden),
         }

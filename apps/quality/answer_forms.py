@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.annotation.models import Annotation, Prediction, Resolution
 from apps.annotation.services import values
+from apps.common.numbers import listed
 from apps.content.models import Item
 from apps.projects.models import Label, Project
 
@@ -88,6 +89,6 @@ def _different(item: Item, said: Iterable[Any]) -> list[dict[str, Any]]:
 
 def in_words(value: dict[str, Any], names: dict[int, str]) -> str:
     if "labels" in value:
-        return ", ".join(names.get(label, "?") for label in value["labels"]) or _("none of them")
+        return listed(names.get(label, "?") for label in value["labels"]) or _("none of them")
     parts = [f"“{one['quote']}” {names.get(one['label'], '?')}" for one in value["spans"]]
     return " · ".join(parts) or _("nothing to mark")

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -79,7 +80,7 @@ def _evidence(row: Alarm) -> dict[str, Any]:
     kept = row.evidence
     columns = [kept[name] if name in kept else [None] * len(times) for name in ("n", "k", "expected", "score")]
     table = list(zip(times, *columns, strict=True))
-    drawing = charts.evidence(kept, [f"{time:%m-%d}" for time in times], onset)
+    drawing = charts.evidence(kept, [date_format(time, "MONTH_DAY_FORMAT") for time in times], onset)
     return {"evidence": drawing, "table": table[::-1], "shares": "k" in kept}
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.translation import pgettext
+
 WIDTH, HEIGHT = 760, 240
 LEFT, RIGHT, TOP, BOTTOM = 48.0, 640.0, 16.0, 208.0  # names of the lines stand on the right
 GAP = 15.0  # between two names
@@ -86,7 +89,12 @@ def over_time(
         said = [f"{v:.1%}" if percent else f"{v:,.0f}" for _x, _y, v, _url in places]
         days_known = [day for day, v in zip(days, each.values, strict=True) if v is not None]
         dots = [
-            Dot(px, py, f"{day.isoformat()} · {each.name}: {words}", url)
+            Dot(
+                px,
+                py,
+                f"{date_format(day, 'SHORT_DATE_FORMAT')} · {each.name}{pgettext('a sentence', ': ')}{words}",
+                url,
+            )
             for (px, py, _v, url), day, words in zip(places, days_known, said, strict=True)
         ]
         line = Line(each.name, each.color, " ".join(f"{px},{py}" for px, py, _v, _u in places), dots, places[-1][1])
@@ -98,7 +106,7 @@ def over_time(
     spread(lines)
     return Chart(
         lines=lines,
-        x_ticks=[Tick(x(day), f"{day:%m-%d}") for day in _some(days, 8)],
+        x_ticks=[Tick(x(day), date_format(day, "MONTH_DAY_FORMAT")) for day in _some(days, 8)],
         y_ticks=[
             Tick(y(n * step), f"{n * step:.0%}" if percent else _short(n * step)) for n in range(round(end / step) + 1)
         ],

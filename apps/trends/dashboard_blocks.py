@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from apps.feedback.models import Signal, Ticket
 from apps.trends import dashboard_charts as charts
@@ -148,7 +148,7 @@ def top(desk: Desk) -> Block:
         Column("predicted", gettext_lazy("The model said"), figure=False),
         Column("wanted", gettext_lazy("People want"), figure=False),
         Column("state", gettext_lazy("State"), figure=False),
-        Column("reach", gettext_lazy("people")),
+        Column("reach", pgettext_lazy("a number", "people")),
     ]
 
     def row(ticket: Ticket) -> list[Cell]:
@@ -201,7 +201,7 @@ def regressions(desk: Desk) -> Block:
         Column("fixed_in", gettext_lazy("was fixed in"), figure=False),
         Column("since", gettext_lazy("came back"), figure=False),
         Column("owner", gettext_lazy("with"), figure=False),
-        Column("reach", gettext_lazy("people")),
+        Column("reach", pgettext_lazy("a number", "people")),
     ]
 
     def row(ticket: Ticket) -> list[Cell]:

@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from apps.common.numbers import per_cent
 from apps.feedback.models import Ticket
 from apps.projects.models import Project
 from apps.registry.models import Deployment
@@ -95,7 +96,8 @@ def count(n: int, url: str = "") -> Cell:
 
 
 def day(at: date | datetime) -> Cell:
-    return Cell(at.isoformat(), f"{timezone.localtime(at) if isinstance(at, datetime) else at:%Y-%m-%d}")
+    here = timezone.localtime(at) if isinstance(at, datetime) else at
+    return Cell(at.isoformat(), date_format(here, "SHORT_DATE_FORMAT"))
 
 
 def plain(value: str | Promise) -> Cell:
@@ -105,7 +107,7 @@ def plain(value: str | Promise) -> Cell:
 def share(value: float | None) -> Cell:
     if value is None:
         return Cell(None, "–")
-    return Cell(round(value, 4), f"{number_format(round(100 * value, 1), 1)} %")
+    return Cell(round(value, 4), per_cent(value))
 
 
 def number(value: float | None, digits: int = 2) -> Cell:

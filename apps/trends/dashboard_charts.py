@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from django.utils.formats import date_format
+
 from apps.learning.charts import Tick
 
 WIDTH, HEIGHT = 720, 180
@@ -75,10 +77,10 @@ class Span:
     @property
     def ticks(self) -> list[Tick]:
         days = (self.last - self.first).days + 1
-        step = max(1, -(-days // 6))
+        step = max(1, -(-days // 5))
         found = [self.first + timedelta(days=n) for n in range(0, days, step)]
-        form = "%Y-%m" if days > 200 else "%m-%d"
-        return [Tick(self.x(day), day.strftime(form)) for day in found if self.x(day) < RIGHT - 12]
+        form = "YEAR_MONTH_FORMAT" if days > 200 else "MONTH_DAY_FORMAT"
+        return [Tick(self.x(day), date_format(day, form)) for day in found if self.x(day) < RIGHT - 12]
 
 
 Release = tuple[datetime, str, str, str]  # when, "v2", what happened, address

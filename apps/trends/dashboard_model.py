@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -101,7 +102,7 @@ def quality(desk: Desk) -> Block:
     found = queries.quality(desk.project, desk.releases)
     rows = [
         [
-            Cell(one.at.isoformat(), f"{timezone.localtime(one.at):%Y-%m-%d %H:%M}"),
+            Cell(one.at.isoformat(), date_format(timezone.localtime(one.at), "SHORT_DATETIME_FORMAT")),
             Cell(one.version, f"v{one.version}", desk.link("version", number=one.version)),
             Cell(one.event or "measured", _event(one.event)),
             plain(headlines.NAMES.get(one.metric, one.metric)),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.trends.models import Alarm, AlarmRule
@@ -42,7 +43,7 @@ def figures(alarm: Alarm) -> dict[str, Any]:
 
 def sentence(alarm: Alarm) -> str:
     found = figures(alarm)
-    since = timezone.localtime(alarm.onset).strftime("%Y-%m-%d %H:%M")
+    since = date_format(timezone.localtime(alarm.onset), "SHORT_DATETIME_FORMAT")
     if "share" in found:
         return _("%(share).0f %% of %(items)d since %(since)s; %(expected).0f %% is usual at these hours.") % {
             "share": 100 * found["share"],

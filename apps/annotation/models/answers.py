@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.annotation.models.queue import Task
+from apps.common.numbers import listed
 from apps.content.models import Item, Split
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion
@@ -142,7 +143,7 @@ class Change(models.Model):
 
 
 def _names(names: list[str]) -> str:
-    return ", ".join(f"“{name}”" for name in names)
+    return listed(f"“{name}”" for name in names)
 
 
 class PastTruth(models.Model):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from apps.annotation.rows import rows
 from apps.common.errors import InvalidInput
+from apps.common.numbers import listed
 from apps.content import truths
 from apps.content.refusal import Rejected
 from apps.feedback import intake_queries as queries
@@ -203,7 +204,7 @@ def _labels(
     value = dict(event.value)
     if strange:
         # a product may be ahead of the project's labels; what it says is worth reading all the same
-        quoted = ", ".join(f"“{name}”" for name in strange)
+        quoted = listed(f"“{name}”" for name in strange)
         if consent:
             value["unknown"] = strange
             notes.append(_("Kept as words, for it is no label of this project: %(names)s.") % {"names": quoted})
@@ -230,7 +231,7 @@ def _spans(event: Event, about: About, known: Known, consent: bool) -> tuple[dic
     )
     if unknown:
         sentence = _("No label of this project: %(names)s.")
-        raise InvalidInput(sentence % {"names": ", ".join(f"“{name}”" for name in unknown)}, field="spans")
+        raise InvalidInput(sentence % {"names": listed(f"“{name}”" for name in unknown)}, field="spans")
     try:
         checked = truths.spans_of(event.spans, raw, _lf(raw), overlapping=known.overlapping) or {"spans": []}
     except Rejected as refusal:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.common.numbers import listed
 from apps.feedback.models import RegressionCase
 from apps.feedback.services.outcomes import CaseChanges
 from apps.learning.services.evaluation import Comparison
@@ -45,7 +46,7 @@ def _not_asked(version: ModelVersion, cases: CaseChanges) -> str:
 
 def _names(broken: Sequence[int]) -> str:
     pinned = RegressionCase.objects.filter(pk__in=broken, pinned=True).select_related("item", "ticket").order_by("pk")
-    named = ", ".join(_name(case) for case in pinned[:NAMED])
+    named = listed(_name(case) for case in pinned[:NAMED])
     more = pinned.count() - NAMED
     return named if more <= 0 else _("%(names)s and %(rest)d more") % {"names": named, "rest": more}
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.numbers import listed
 from apps.learning import queries
 from apps.learning.models import TrainingRun
 from apps.learning.queries import LabelCount
@@ -231,7 +232,7 @@ def _refuse_hopeless(project: Project, counts: list[LabelCount], wish: Wish) -> 
 
 
 def _enumerated(names: list[str]) -> str:
-    shown = ", ".join(f"“{name}”" for name in names[:NAMED])
+    shown = listed(f"“{name}”" for name in names[:NAMED])
     rest = len(names) - NAMED
     return shown if rest <= 0 else _("%(names)s and %(rest)d more") % {"names": shown, "rest": rest}
 

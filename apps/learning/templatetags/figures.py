@@ -6,6 +6,7 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.numbers import per_cent
 from apps.learning import engine_words, headlines, options
 from apps.learning.models import Evaluation
 
@@ -26,8 +27,8 @@ _TRIAL_STATES = {
 
 @register.filter
 def percent(share: float | None, digits: int = 1) -> str:
-    """0.861 → 86.1 %. Rounded first: number_format alone cuts off."""
-    return "–" if share is None else f"{number_format(round(share * 100, digits), digits)} %"
+    """0.861 → 86.1 %"""
+    return "–" if share is None else per_cent(share, digits)
 
 
 @register.filter
