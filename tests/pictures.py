@@ -23,6 +23,8 @@ from tests.pages import name_of, pages, unlinked
 
 ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 LOOKS = {"light": ("light", 1400), "dark": ("dark", 1400), "narrow": ("light", 390), "narrow-dark": ("dark", 390)}
+# pages whose parts divide the height of the screen among them stay as they are
+TALL = "document.querySelector('.label-page, .triage-page, .support, .map') ? 0 : document.documentElement.scrollHeight"
 FIRST = "/p/bank-questions/"  # of three projects the one with a live version and feedback
 LOGIN, PASSWORD = "bench@example.org", "correct horse battery staple"  # of the product that the benches start
 
@@ -60,6 +62,8 @@ def photograph(page: Page, folder: Path, only: str = "") -> int:
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_load_state("networkidle")
+            if tall := page.evaluate(TALL):  # what sticks to the edges lies there
+                page.set_viewport_size({"width": width, "height": max(900, tall)})
             page.screenshot(path=folder / f"{name}.{look}.png", full_page=True)
             taken += 1
         page.set_viewport_size({"width": 1400, "height": 900})
