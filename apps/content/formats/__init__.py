@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import orjson
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.content.formats import conll, doccano, fasttext, huggingface, labelstudio, prodigy, spacy
@@ -65,13 +66,24 @@ def records_of(kind: str, file: BinaryIO) -> Iterator[Record]:
         yield from known.read(file)
         return
     for number, found, wrong in json_list(file) if _begins_a_list(file, kind) else json_lines(file):
-        if wrong is not None:
-            yield wrong
-            continue
-        try:
-            yield Record(number, known.convert(found))
-        except Rejected as reason:
-            yield Record(number, problem=str(reason), excerpt=excerpt(orjson.dumps(found)))
+        yield wrong if wrong is not None else _converted(known, number, found)
+
+
+def _converted(known: Kind, number: int, found: Any) -> Record:
+    try:
+        return Record(number, known.convert(found))
+    except Rejected as reason:
+        problem = str(reason)
+    except (TypeError, ValueError, LookupError, AttributeError):  # a shape nobody thought of costs its record alone
+        problem = gettext("This record is not built the way %(kind)s builds it.") % {"kind": known.name}
+    return Record(number, problem=problem, excerpt=_shown(found))
+
+
+def _shown(found: Any) -> str:
+    try:
+        return excerpt(orjson.dumps(found))
+    except TypeError:  # nested deeper than can be written
+        return ""
 
 
 def _begins_a_list(file: BinaryIO, kind: str) -> bool:

@@ -123,5 +123,5 @@ def _the_one(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 def _is_beside(name: str) -> bool:
     """What systems and publishers put beside the data."""
-    last = PurePosixPath(name).name.lower()
+    last = PurePosixPath(name.replace("\\", "/")).name.lower()
     return name.startswith(_NO_CONTENT) or last.startswith(".") or last.endswith(_DOCUMENTS)

@@ -95,8 +95,8 @@ def _begins(sentence: _Sentence) -> str:
 
 
 def _record(sentence: _Sentence) -> Record:
-    numbered = len(sentence.words[0][1]) > 2 and all(
-        cells[0] == str(place) for place, (_line, cells) in enumerate(sentence.words, start=1)
+    numbered = all(
+        len(cells) > 2 and cells[0] == str(place) for place, (_line, cells) in enumerate(sentence.words, start=1)
     )
     words = [cells[1 if numbered else 0] for _line, cells in sentence.words]
     tags = [cells[2 if numbered and len(cells) < 10 else -1] for _line, cells in sentence.words]

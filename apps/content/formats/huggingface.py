@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 import orjson
 from django.utils.translation import gettext as _
 
-from apps.content.formats.records import MOST_BYTES, Record
+from apps.content.formats.records import MOST_BYTES, Record, too_long
 from apps.content.formats.tokens import found_in, joined, spans_from_tags
 from apps.content.refusal import Rejected, Unreadable
 
@@ -42,17 +42,28 @@ def _rows(path: Path, most: int) -> Iterator[IO[bytes]]:
 def read(path: Path, most: int = _ENDLESS) -> Iterator[Record]:
     with _rows(path, most) as lines:
         head = _said(lines.readline(MOST_BYTES))
-        kinds = [(name, (head["features"] or {}).get(name)) for name in head["columns"]]
+        if head is None:
+            raise Unreadable(_said_of({"error": "memory"}))
+        features = head["features"] if isinstance(head["features"], dict) else {}
+        kinds = [(name, features.get(name)) for name in head["columns"]]
         count = 0
         while line := lines.readline(MOST_BYTES):
-            cells = _said(line)
             count += 1
-            try:
-                yield Record(count, _values(kinds, cells))
-            except Rejected as reason:
-                yield Record(count, problem=str(reason))
+            yield _record(count, kinds, _said(line))
         if count < min(most, head["rows"]):
             raise Unreadable(_said_of({"error": "memory"}))
+
+
+def _record(number: int, kinds: Sequence[tuple[str, Any]], cells: Any) -> Record:
+    if cells is None:
+        return Record(number, problem=too_long())
+    try:
+        return Record(number, _values(kinds, cells))
+    except Rejected as reason:
+        problem = str(reason)
+    except (TypeError, ValueError, LookupError, AttributeError):  # features that do not describe what is there
+        problem = _("This record is not built the way its features say.")
+    return Record(number, problem=problem)
 
 
 def _said(line: bytes) -> Any:

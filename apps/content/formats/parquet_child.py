@@ -1,6 +1,7 @@
 """Reads a Parquet file in a process of its own, under limits: `python -I parquet_child.py FILE ROWS`.
 
-First line out: {"columns", "features", "rows"}, or {"error", …}. Then one JSON list of cells per row.
+First line out: {"columns", "features", "rows"}, or {"error", …}. Then one JSON list of cells per row, or null for a row
+that is too long.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ MOST_GROUP = 512 * 1024**2  # unpacked bytes of one row group, which is what has
 MOST_RATIO = 200
 FREE = 64 * 1024**2
 BATCH = 128  # rows
+MOST_LINE = 8 * 1024**2 - 1  # bytes, with the line end
 
 
 def main() -> None:
@@ -98,7 +100,8 @@ def features(metadata: dict[bytes, bytes]) -> Any:
 
 
 def say(line: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n")
+    written = orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+    sys.stdout.buffer.write(written if len(written) <= MOST_LINE else b"null\n")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def json_lines(file: BinaryIO) -> Iterator[tuple[int, Any, Record | None]]:
         if len(raw) > MOST_BYTES:
             while raw and not raw.endswith(b"\n"):
                 raw = file.readline(_BLOCK)
-            yield number, None, Record(number, problem=_too_long())
+            yield number, None, Record(number, problem=too_long())
         elif not raw.isspace():
             yield number, *_decoded(raw, number)
 
@@ -68,7 +68,7 @@ def _decoded(raw: bytes, number: int) -> tuple[Any, Record | None]:
         return None, Record(number, problem=problem, excerpt=excerpt(raw))
 
 
-def _too_long() -> str:
+def too_long() -> str:
     return _("This record is longer than %(most)d MB.") % {"most": MOST_BYTES // 1024**2}
 
 
@@ -106,7 +106,7 @@ def _elements(file: BinaryIO) -> Iterator[tuple[bytes | str, int]]:
         del held[:done]
         at -= done
         if len(held) > MOST_BYTES:
-            yield _too_long() + " " + _("The list from line %(line)d on was not read.") % {"line": line}, line
+            yield too_long() + " " + _("The list from line %(line)d on was not read.") % {"line": line}, line
             return
         if not block:
             line += held.rstrip(_SPACE).count(b"\n")
