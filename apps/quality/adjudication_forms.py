@@ -32,16 +32,19 @@ class OwnAnswerForm(forms.Form):
                 )
             case Project.TaskKind.SPANS:
                 choices = [(place_of(mark), f"{mark.label} “{mark.quote}”") for mark in marks or [] if mark.label]
-                self.fields["spans"] = forms.MultipleChoiceField(
-                    choices=choices,
-                    required=False,
-                    label=gettext_lazy("Spans that stay"),
-                    help_text=gettext_lazy("Everything that anybody marked. None ticked: there is nothing to mark."),
-                    widget=forms.CheckboxSelectMultiple,
-                )
-                self.fields["quote"] = forms.CharField(
-                    label=gettext_lazy("One more: the words, exactly as they stand"), required=False, strip=True
-                )
+                if choices:
+                    self.fields["spans"] = forms.MultipleChoiceField(
+                        choices=choices,
+                        required=False,
+                        label=gettext_lazy("Spans that stay"),
+                        help_text=gettext_lazy(
+                            "Everything that anybody marked. None ticked: there is nothing to mark."
+                        ),
+                        widget=forms.CheckboxSelectMultiple,
+                    )
+                words = gettext_lazy("One more: the words, exactly as they stand")
+                alone = gettext_lazy("The words to mark, exactly as they stand; empty where there is nothing to mark")
+                self.fields["quote"] = forms.CharField(label=words if choices else alone, required=False, strip=True)
                 self.fields["span_label"] = forms.ModelChoiceField(
                     labels, label=gettext_lazy("Its label"), required=False
                 )
@@ -60,7 +63,7 @@ class OwnAnswerForm(forms.Form):
                 return {"label": self.cleaned_data["label"]}
 
     def _spans(self) -> list[dict[str, int]]:
-        chosen = [_span(place) for place in self.cleaned_data["spans"]]
+        chosen = [_span(place) for place in self.cleaned_data.get("spans", [])]
         quote, label = self.cleaned_data["quote"], self.cleaned_data["span_label"]
         if not quote:
             return chosen

@@ -197,6 +197,23 @@ def _spans_project(project: Project) -> None:
     project.refresh_from_db()
 
 
+def test_where_nobody_marked_anything_the_form_offers_nothing_to_tick(
+    project: Project, rita: User, bob: User, labels: list[Label], client_of: ClientOf
+) -> None:
+    _spans_project(project)
+    (item,) = make.items(project, 1)
+    opinion(item, bob, undecided="too short")
+    consensus.settle(project)
+    row = Adjudication.objects.get(item=item)
+    page = client_of(rita).get(_url(project, "adjudicate")).content.decode()
+    assert "Spans that stay" not in page
+    assert "The words to mark" in page
+    client_of(rita).post(_url(project, "adjudicate_decide", row.pk), {"quote": ""})
+    truth = Resolution.objects.get(item=item).value
+    assert truth is not None
+    assert truth["spans"] == []
+
+
 def test_spans_that_not_everybody_marked_stand_out_in_the_text(
     project: Project, rita: User, bob: User, alice: User, labels: list[Label], client_of: ClientOf
 ) -> None:
