@@ -11,6 +11,7 @@ from apps.annotation.models import Annotation, Resolution, Task
 from apps.annotation.queries import ItemHistory
 from apps.content.models import ImportJob, Item, Split
 from apps.projects.models import Label
+from apps.quality.models import Adjudication
 from apps.quality.truth_words import rule_words
 
 How = Resolution.How
@@ -79,6 +80,8 @@ def _not_yet(item: Item, history: ItemHistory) -> str:
     live = next((task for task in history.tasks if task.state in {Task.State.OPEN, Task.State.FULL}), None)
     if item.archived_at:
         return _("It is archived without a label: nobody is asked about it.")
+    if case := Adjudication.objects.filter(item=item, state=Adjudication.State.OPEN).first():
+        return _("Not labelled yet: it waits for a reviewer (%(why)s).") % {"why": case.get_why_display()}
     if n and live:
         return _("Not labelled yet: %(n)d of %(wanted)d people have answered.") % {"n": n, "wanted": live.wanted}
     if n:

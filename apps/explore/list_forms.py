@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -78,7 +79,7 @@ class ItemFilter(forms.Form):
     )
     flagged = forms.BooleanField(label=_("flagged"), required=False)
     undecided = forms.BooleanField(label=_("somebody could not decide"), required=False)
-    disputed = forms.BooleanField(label=_("people disagree"), required=False)
+    disputed = forms.BooleanField(label=_("people disagree or a reviewer has to decide"), required=False)
     gold = forms.BooleanField(label=_("gold item"), required=False)
     feedback = forms.BooleanField(label=_("users gave feedback"), required=False)
     area = forms.CharField(required=False, max_length=8_000, widget=forms.HiddenInput)
@@ -279,7 +280,9 @@ def _people(project: Project) -> list[tuple[str, str]]:
 
 def _imports(project: Project) -> list[tuple[str, str]]:
     newest = project.imports.order_by("-pk").values_list("pk", "filename", "created_at")[:MOST_IMPORTS]
-    return [(str(pk), f"{name} · {timezone.localtime(at):%Y-%m-%d}") for pk, name, at in newest]
+    return [
+        (str(pk), f"{name} · {date_format(timezone.localtime(at), 'SHORT_DATE_FORMAT')}") for pk, name, at in newest
+    ]
 
 
 def _number(given: Any) -> int | None:

@@ -13,7 +13,7 @@ from apps.content.models import ImportJob, Item
 from apps.explore.models import SavedView
 from apps.projects.models import Label, Project
 from apps.quality import truth_words
-from apps.quality.models import Review
+from apps.quality.models import Adjudication, Review
 from tests.annotation import make
 from tests.conftest import ClientOf
 from tests.explore.rows import truth
@@ -104,6 +104,15 @@ def test_consensus_is_told_in_numbers(
     assert "3 people answered, and they do not agree" in why(item, bob, client_of)
     truth(item, labels[0], how="consensus", agreement=2 / 3)
     assert "2 of 3 people say so." in why(item, bob, client_of)
+
+
+def test_a_text_that_a_reviewer_has_to_decide_says_so(
+    project: Project, item: Item, bob: User, client_of: ClientOf
+) -> None:
+    opinion(item, bob, undecided="two at once")
+    assert "nobody is asked" in why(item, bob, client_of)
+    Adjudication.objects.create(project=project, item=item, why="undecided")
+    assert "it waits for a reviewer (somebody could not decide)." in why(item, bob, client_of)
 
 
 def test_whoever_could_not_decide_is_one_of_the_people(
