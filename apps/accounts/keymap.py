@@ -43,7 +43,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("skip", "s", _("Skip"), LABEL),
     Action("flag", "f", _("Flag for others"), LABEL),
     Action("comment", "c", _("Write a note"), LABEL),
-    Action("edit", "e", _("Edit"), LABEL),
     Action("guidelines", "g", _("Show the guidelines"), LABEL),
     Action("none", "-", _("None of these labels"), LABEL),
     Action("undecided", "u", _("Cannot decide"), LABEL),
@@ -74,10 +73,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("adjudicate_guide", "g", _("What the labels mean"), ADJUDICATE),
 )
 STANDARD = {action.name: action.key for action in ACTIONS}
-LABEL_KEYS = frozenset(action.key for action in ACTIONS if action.place in {"", LABEL})
-DIGITS = frozenset("0123456789")
-# digits choose labels (or are a label's own key), Ctrl+K opens the palette, the rest moves the focus
-RESERVED = frozenset({*DIGITS, "Tab", "Escape", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"})
+DIGITS, BRACKETS = frozenset("0123456789"), frozenset("[]")
+LABEL_KEYS = BRACKETS | {action.key for action in ACTIONS if action.place in {"", LABEL}}
+# digits choose labels (or are a label's own key), brackets lead from span to span, the rest moves the focus
+RESERVED = frozenset({*DIGITS, *BRACKETS, "Tab", "Escape", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"})
 
 
 def keymap_of(user: User) -> dict[str, str]:
@@ -87,5 +86,5 @@ def keymap_of(user: User) -> dict[str, str]:
 
 
 def reserved_for(action: Action) -> frozenset[str]:
-    """Digits are labels on the label page, answers on the page of adjudication, and free elsewhere."""
-    return RESERVED if action.place in {"", LABEL, ADJUDICATE} else RESERVED - DIGITS
+    """Digits and brackets mean something on the label page and on that of adjudication, and are free elsewhere."""
+    return RESERVED if action.place in {"", LABEL, ADJUDICATE} else RESERVED - DIGITS - BRACKETS

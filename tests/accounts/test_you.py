@@ -55,7 +55,7 @@ def test_a_key_that_would_do_two_things_is_refused_in_words(bob: User, client_of
     assert bob.keymap == {}
 
 
-@pytest.mark.parametrize("key", ["1", "Escape", " ", "ab", "\n"])
+@pytest.mark.parametrize("key", ["1", "]", "Escape", " ", "ab", "\n"])
 def test_a_key_that_is_kept_for_something_else_is_refused(bob: User, key: str) -> None:
     with pytest.raises(InvalidInput):
         services.set_keymap(bob, {"skip": key})

@@ -110,10 +110,11 @@ def revise(
 def undo(project: Project, user: User, *, of: UUID | None = None) -> Lease | None:
     """Takes back this person's newest answer here, in whatever session it was given, and hands them its item again.
 
-    `of` names that answer by its key: when it is gone already, this is the same wish once more, and nothing happens.
+    `of` names another one by its key: what a window shows as its last answer need not be the newest of all windows.
+    When it is gone already, this is the same wish once more, and nothing happens.
     """
-    before = newest_answer(project, user)
-    if before is None or of not in (None, before.key):
+    before = to_undo(project, user, of)
+    if before is None:
         return None
     place = place_on_task(project, user, before.task_id)
     if place is None:
@@ -143,6 +144,15 @@ def undo(project: Project, user: User, *, of: UUID | None = None) -> Lease | Non
     lease.task.suggestion = lease.shown
     lease.task.reason = Task.Reason.RANDOM if place.gold else lease.task.reason
     return lease
+
+
+def to_undo(project: Project, user: User, of: UUID | None) -> Annotation | None:
+    """The answer under this key while it stands; without a key this person's newest one here."""
+    if of is None:
+        return newest_answer(project, user)
+    named = Annotation.objects.filter(project=project, annotator=user, key=of).first()
+    standing = newest_answer(project, user, item_id=named.item_id) if named is not None else None
+    return standing if standing == named else None
 
 
 def _say(project: Project, user: User, place: Place, said: Saying, base: int | None) -> Annotation:
