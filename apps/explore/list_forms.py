@@ -176,7 +176,8 @@ class ItemFilter(forms.Form):
         return Filters(
             q=data["q"] or "",
             labelled={UNLABELLED: False, LABELLED: True}.get(truth),
-            labels=self._labels(truth, data["group"] or ""),
+            label=int(truth) if truth.isdecimal() else None,
+            group=self._group(data["group"] or ""),
             version=self.shown_version,
             predicted=_number(data["predicted"]),
             against=numbers.get(data["against"] or ""),
@@ -196,13 +197,8 @@ class ItemFilter(forms.Form):
             **{mark: bool(data[mark]) for mark in self.MARKS},
         )
 
-    def _labels(self, truth: str, group: str) -> tuple[int, ...]:
-        of_group = tuple(label.pk for label in self.labels if label.group == group) if group else ()
-        chosen = int(truth) if truth.isdecimal() else None
-        if chosen is None:
-            return of_group
-        # a label outside the chosen group leaves nothing; 0 is nobody's id
-        return (chosen,) if not group or chosen in of_group else (0,)
+    def _group(self, name: str) -> tuple[int, ...]:
+        return tuple(label.pk for label in self.labels if label.group == name) if name else ()
 
     @cached_property
     def listing(self) -> Listing:

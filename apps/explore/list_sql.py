@@ -22,7 +22,8 @@ class Filters:
 
     q: str = ""
     labelled: bool | None = None
-    labels: tuple[int, ...] = ()  # the truth is one of these, or has one of them in it
+    label: int | None = None  # the truth is this one, or has it in it
+    group: tuple[int, ...] = ()  # or one of these, too
     version: int | None = None  # id of the version that is meant by the next four
     predicted: int | None = None  # label id
     against: int | None = None  # id of a version that says something else
@@ -107,9 +108,11 @@ _STANDING = """EXISTS (
 _DISPUTED = """(i.id IN (
     SELECT item_id FROM annotation_resolution WHERE project_id = %(project)s AND agreement < 1
     UNION SELECT item_id FROM quality_adjudication WHERE project_id = %(project)s AND state = 'open'))"""
+# what people merely did with an answer is no feedback on it (Signal.BEHAVIOUR)
 _FEEDBACK = """i.id IN (
     SELECT item_id FROM feedback_ticket WHERE project_id = %(project)s AND item_id IS NOT NULL
-    UNION SELECT item_id FROM feedback_signal WHERE project_id = %(project)s AND item_id IS NOT NULL)"""
+    UNION SELECT item_id FROM feedback_signal WHERE project_id = %(project)s AND item_id IS NOT NULL
+          AND kind NOT IN ('shown', 'clicked', 'accepted', 'dismissed', 'dwell'))"""
 _SPANS = " OR ".join(
     f"jsonb_path_query_array(p.value, '$.spans[*].{part}') <> jsonb_path_query_array(o.value, '$.spans[*].{part}')"
     for part in ("start", "end", "label")
@@ -193,16 +196,8 @@ def _search(made: Statement, typed: str) -> None:
 
 
 def _of_people(made: Statement, project: Project, by: Filters) -> None:
-    if by.labels:
-        made.join("r")
-        if project.task_kind == Project.TaskKind.SINGLE and len(by.labels) == 1:
-            made.only("r.label_id = %(label)s", label=by.labels[0])
-        elif project.task_kind == Project.TaskKind.SINGLE:
-            made.only("r.label_id = ANY(%(labels)s)", labels=list(by.labels))
-        else:
-            made.only(
-                "annotation_labels_of(r.value) && %(labels)s::bigint[] AND r.value IS NOT NULL", labels=list(by.labels)
-            )
+    if by.label is not None or by.group:
+        _of_labels(made, project, by)
     elif by.labelled:
         made.join("r")
     elif by.labelled is False:
@@ -232,6 +227,20 @@ def _of_people(made: Statement, project: Project, by: Filters) -> None:
     for condition, wanted in marks.items():
         if wanted:
             made.only(condition)
+
+
+def _of_labels(made: Statement, project: Project, by: Filters) -> None:
+    single = project.task_kind == Project.TaskKind.SINGLE
+    made.join("r")
+    if single and by.label is not None:
+        made.only("r.label_id = %(label)s", label=by.label)
+    if single and by.group:
+        made.only("r.label_id = ANY(%(group)s)", group=list(by.group))
+    for name, wanted in (("has_label", [by.label]), ("has_group", list(by.group))):
+        if not single and any(wanted):
+            made.only(
+                f"annotation_labels_of(r.value) && %({name})s::bigint[] AND r.value IS NOT NULL", **{name: wanted}
+            )
 
 
 def _of_model(made: Statement, project: Project, by: Filters) -> None:
