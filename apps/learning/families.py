@@ -89,7 +89,7 @@ def size(n: float | None) -> str:
 
 
 def latency(ms: float | None) -> str:
-    return "–" if ms is None else f"{number_format(round(ms, 1), 1)} ms"
+    return "–" if ms is None else str(_("%(n)s ms")) % {"n": number_format(round(ms, 1), 1)}
 
 
 def parity(found: dict[str, Any]) -> str:

@@ -12,6 +12,10 @@ from django.utils.translation import gettext, override, pgettext
 from apps.accounts.models import User
 from apps.common.numbers import per_cent
 from apps.learning.engine_words import translated
+from apps.notices.models import Notice
+from apps.notices.services.telling import tell
+from apps.projects.models import Project, Role
+from apps.projects.services.invitations import invite
 
 DAY = date(2026, 11, 2)
 
@@ -75,3 +79,20 @@ def test_who_is_not_signed_in_reads_what_the_browser_asks_for(asked: str, langua
     page = Client().get("/accounts/login/", headers={"Accept-Language": asked}).content.decode()
     assert f'lang="{language}"' in page
     assert ("登录" in page) == (language == "zh-hans")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("asked", "kept"), [("zh-CN", "zh-hans"), ("en-GB", "")])
+def test_a_new_account_is_written_to_in_the_language_of_its_browser(
+    project: Project, alice: User, asked: str, kept: str
+) -> None:
+    _row, secret = invite(project, by=alice, email="wang@example.org", role=Role.ANNOTATOR)
+    form = {"name": "王", "password": "a sentence is easy to remember"}
+    answer = Client().post(f"/invitations/{secret}/", form, headers={"Accept-Language": asked})
+    assert answer.status_code == 302
+    wang = User.objects.get(email="wang@example.org")
+    assert wang.language == kept
+    tell(
+        [wang], project=project, kind="mention", title=lambda: gettext("Welcome to “%(project)s”."), body="", key="one"
+    )
+    assert Notice.objects.get(user=wang).title.startswith("欢迎" if kept else "Welcome")

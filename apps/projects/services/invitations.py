@@ -3,8 +3,10 @@
 import secrets
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
@@ -77,6 +79,9 @@ def accept_as_new(invitation: Invitation, *, name: str, password: str) -> User:
         raise DomainError(
             _("There is an account for %(email)s. Sign in, then open this link again.") % {"email": invitation.email}
         )
-    user = User.objects.create_user(invitation.email, password, name=name)
+    # notices and mails are written when no browser is there to ask for its language
+    spoken = get_language() or ""
+    language = "" if spoken == settings.LANGUAGE_CODE else spoken
+    user = User.objects.create_user(invitation.email, password, name=name, language=language)
     accept(invitation, user)
     return user
