@@ -47,6 +47,7 @@ def test_taking_it_back_brings_back_what_was_there_and_only_that(project: Projec
     assert truths() == {said.item_id: (first.pk, "single"), others[0]: (third.pk, "adjudicated")}
     assert Task.objects.get(item=others[1]).state in {"open", "full"}  # Bob may hold it
     assert Task.objects.get(item=said.item_id).state == "done"
+    assert Task.objects.get(item=others[0]).state == "done"  # decided: nobody is asked about it again
     newest = Annotation.objects.filter(item=others[1], annotator=rita).latest("revision")
     assert newest.retracted
     with pytest.raises(DomainError, match="taken back already"):

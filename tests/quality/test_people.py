@@ -109,17 +109,18 @@ def test_gold_and_reviews_are_those_of_the_period(project: Project, alice: User,
     assert one(project, bob, Period(yesterday, yesterday)).gold.n == 0
 
 
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
 def test_the_file_for_pay_has_a_row_each_and_no_formula(
-    project: Project, alice: User, bob: User, client_of: ClientOf
+    project: Project, alice: User, bob: User, client_of: ClientOf, sign: str
 ) -> None:
-    User.objects.filter(pk=bob.pk).update(name='=HYPERLINK("http://evil")')
+    User.objects.filter(pk=bob.pk).update(name=f'{sign}HYPERLINK("http://evil")')
     says(project, bob, make.items(project, 1)[0], seconds=36.0)
     day = timezone.localdate().isoformat()
     reply = client_of(alice).get("/p/bank/people-work.csv", {"start": day, "end": day})
     text = b"".join(reply.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = {row["email"]: row for row in csv.DictReader(StringIO(text))}
     mine = rows["bob@example.org"]
-    assert mine["name"].startswith("'=")
+    assert mine["name"].startswith(f"'{sign}")
     assert (mine["items"], mine["hours"], mine["median_seconds"], mine["from"]) == ("1", "0.01", "36.0", day)
     assert f"bank-work-{day}-{day}.csv" in reply["Content-Disposition"]
 

@@ -78,14 +78,14 @@ RETURNING id
 """
 _REOPEN = """
 UPDATE annotation_task t SET state = CASE WHEN taken < wanted THEN 'open' ELSE 'full' END, closed_at = NULL
-WHERE id = ANY(%(tasks)s) AND state = 'done' AND closed_at = %(at)s
+WHERE id = ANY(%(tasks)s) AND item_id = ANY(%(items)s) AND state = 'done' AND closed_at = %(at)s
   AND NOT EXISTS (SELECT 1 FROM annotation_task o WHERE o.item_id = t.item_id AND o.state IN ('open', 'full'))
 RETURNING id
 """
 # somebody had the text on their page and answered it after the act had ended its task
 _ANSWERED = """
 SELECT t.id, t.item_id, t.split, t.wanted, t.taken FROM annotation_task t
-WHERE t.id = ANY(%(tasks)s) AND t.state = 'done' AND t.closed_at IS DISTINCT FROM %(at)s
+WHERE t.id = ANY(%(tasks)s) AND t.item_id = ANY(%(items)s) AND t.state = 'done' AND t.closed_at IS DISTINCT FROM %(at)s
   AND NOT EXISTS (SELECT 1 FROM annotation_task o WHERE o.item_id = t.item_id AND o.state IN ('open', 'full'))
   AND EXISTS (SELECT 1 FROM annotation_annotation a
               WHERE a.task_id = t.id AND a.created_at > %(at)s AND NOT a.retracted AND NOT a.late)
@@ -103,13 +103,14 @@ def restore(change: Change) -> int:
         "annotations": change.what.get("annotations", []),
         "tasks": change.what.get("tasks", []),
     }
-    n = len(rows(_RESTORE, values)) + len(rows(_REVIVE, values))
+    items = [item for (item,) in rows(_RESTORE, values) + rows(_REVIVE, values)]
+    values["items"] = items  # about what was decided since nobody is asked again
     rows(_CALL_OFF, {"tasks": change.what.get("opened", [])})
     rows(_RETRACT, values)
     rows(_REOPEN, values)
     for task in rows(_ANSWERED, values):
         _count(change.project, task)
-    return n
+    return len(items)
 
 
 def _count(project: Project, row: Row) -> None:
