@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import User
-from apps.annotation import change_queries
+from apps.annotation import change_queries, change_words
 from apps.annotation.models import Change
 from apps.annotation.services import changes as service
 from apps.annotation.services import relabelling
@@ -22,12 +22,17 @@ ROWS = 100
 
 
 class ChangeOut(serializers.ModelSerializer[Change]):
+    in_words = serializers.CharField(help_text="with the names as they were then")
+    beside = serializers.SerializerMethodField(help_text="what it did not reach, in words")
     left = serializers.SerializerMethodField(help_text="of an undo: items that somebody has decided or answered since")
 
     class Meta:
         model = Change
-        fields = ["id", "kind", "by", "n", "left", "created_at", "undone_at"]
+        fields = ["id", "kind", "in_words", "beside", "by", "n", "left", "created_at", "undone_at"]
         read_only_fields = fields
+
+    def get_beside(self, change: Change) -> str:
+        return change_words.beside(change)
 
     def get_left(self, change: Change) -> int:
         return int(change.what.get("left", 0))

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.accounts.models import User
-from apps.annotation.models import Comment, Resolution
+from apps.annotation.models import Change, Comment, Resolution
 from apps.annotation.services.comments import comment
 from apps.explore.models import SavedView
 from apps.projects.models import Project
@@ -63,6 +63,14 @@ def test_what_a_merge_would_touch_is_counted(project: Project, alice: User, clie
     assert client.get(where, {"label": first.pk}).json() == {"truths": 2, "gold": 0, "holdout": 0, "answers": 0}
     assert client.get(where, {"label": [first.pk, second.pk]}).json()["truths"] == 3
     assert client.get(where).status_code == 400
+
+
+def test_the_list_of_changes_says_what_was_done(project: Project, rita: User, client_of: ClientOf) -> None:
+    Change.objects.create(project=project, kind=Change.Kind.MERGE, what={"from": ["a"], "to": "b"}, n=2)
+    Change.objects.create(project=project, kind=Change.Kind.SET, what={"left_out": {"gold": 1}}, n=1)
+    newest, oldest = client_of(rita).get(f"{BASE}changes/").json()["results"]
+    assert (oldest["in_words"], oldest["beside"]) == ("“a” became “b”", "")
+    assert newest["beside"] == "1 item stayed as it was."
 
 
 def test_everybody_has_their_own_figures_and_sees_others_where_the_lead_wants_it(
