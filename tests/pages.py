@@ -60,7 +60,7 @@ def pages(page: Page, start: str = "/", *, most: int = 400) -> Iterator[str]:
 
 def settled(page: Page) -> None:
     """Pieces that load by themselves are there."""
-    page.wait_for_function("!document.querySelector('.htmx-request')")
+    page.wait_for_selector(".htmx-request", state="detached")
 
 
 def unlinked(page: Page, start: str) -> Iterator[str]:
