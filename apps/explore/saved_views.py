@@ -45,6 +45,11 @@ def saved_view(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     """The view's own address; what it shows may change with its filters."""
     project = project_for(request.user, slug, need=Capability.VIEW)
     view = get_object_or_404(saved_queries.views(project, request.user), pk=pk)
+    known = ItemFilter(project, capabilities(request.user, project), QueryDict()).fields
+    if not QueryDict(view.query).keys() <= known.keys():
+        messages.warning(
+            request, _("This view has a filter that is gone, or that is not for you: the list here shows more.")
+        )
     return redirect(_list(slug, view.query))
 
 

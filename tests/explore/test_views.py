@@ -55,6 +55,16 @@ def test_own_views_are_ones_own_and_shared_ones_everybodys(
     assert not SavedView.objects.exists()
 
 
+def test_who_opens_a_view_with_a_filter_that_is_not_theirs_is_told(
+    project: Project, bob: User, rita: User, client_of: ClientOf
+) -> None:
+    keep(client_of(rita), "measured", "gold=on&truth=some", shared="on")
+    view = SavedView.objects.get()
+    words = "a filter that is gone, or that is not for you"
+    assert words in client_of(bob).get(f"{VIEWS}{view.pk}/", follow=True).content.decode()
+    assert words not in client_of(rita).get(f"{VIEWS}{view.pk}/", follow=True).content.decode()
+
+
 def test_the_api_keeps_and_lists_views(project: Project, bob: User, client_of: ClientOf) -> None:
     client, url = client_of(bob), "/api/v1/projects/bank/explore/views/"
     given = {"name": "mine", "filters": {"truth": "none"}}
