@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
+
+from django.http import QueryDict
 
 from apps.accounts.models import User
 from apps.annotation import queries
@@ -26,10 +28,12 @@ def _about(project: Project, user: User, good: Mapping[str, Any], waiting: Seque
         answer = queries.newest_answer(project, user, item_id=item)
         return cards_of_answers([answer], project)[0] if answer else None
     token = good.get("token")
+    if token is None:
+        return None
     return next((card for card in waiting if card.token == str(token)), None) or _let_go(project, user, token)
 
 
-def _let_go(project: Project, user: User, token: UUID | None) -> Card | None:
+def _let_go(project: Project, user: User, token: UUID) -> Card | None:
     """A lease may have run out meanwhile: its answer is still taken."""
     mine = Lease.objects.filter(token=token, annotator=user, task__project=project)
     lease = mine.select_related("task__item").first()
@@ -42,7 +46,7 @@ def _let_go(project: Project, user: User, token: UUID | None) -> Card | None:
 
 def _said(project: Project, form: AnswerForm) -> dict[str, Any]:
     """As it was sent: what is wrong with it is the person's to mend, not ours to drop. Spans need scripts."""
-    sent = form.data
+    sent = cast(QueryDict, form.data)
     said: dict[str, Any] = {
         "base": form.cleaned_data.get("base") or 0,
         "undecided": sent.get("undecided", ""),
