@@ -19,6 +19,7 @@ def label_words() -> dict[str, Any]:
         "chooseFirst": _("Choose a label first; or flag the text, or skip it."),
         "tickFirst": _("Tick what fits, or “none of these”; or flag the text, or skip it."),
         "threshold": _("The model ticks it from {p} per cent on."),
+        "nothingChosen": _("No label is chosen."),
         "ticked": _("ticked"),
         "unticked": _("not ticked"),
         "allUnticked": _("Nothing is ticked."),
@@ -35,6 +36,10 @@ def label_words() -> dict[str, Any]:
         "late": _("Somebody else had got this text in the meantime; your answer is kept as another opinion."),
         "refusedText": _("(Your answer “{label}” to “{text}”.)"),
         "elsewhere": _("Answered in another tab. Next text."),
+        "elsewhereBegun": _(
+            "You answered this text in another tab. What you have begun here stays: send it, and you see both."
+        ),
+        "commentKept": _("Your comment on the last text is not sent. It is kept with that text."),
         "signedOut": _("You have been signed out. Your unsent answers are kept here; sign in again and they go out."),
         "signIn": _("Sign in (new tab)"),
         "tryAgain": _("I have signed in: send them"),

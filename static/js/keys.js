@@ -43,7 +43,8 @@ Marginalia.keys = (() => {
     if (event.defaultPrevented || busyTyping(event)) return;
     // Ctrl+Z undoes too, for hands that know it
     const undo = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "z";
-    if (!undo && (event.ctrlKey || event.metaKey || event.altKey)) return;
+    // AltGr, which [ and ] take on many keyboards, says Ctrl and Alt on some systems
+    if (!undo && (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph")) return;
     const key = nameOf(event);
     if (!undo && key.length === 1 && !singles) return;
     if ((key === "Enter" || key === " ") && event.target.closest?.(operable)) return;

@@ -11,6 +11,7 @@
 //   draft(), restore(draft)   the answer as JSON, and back; restore() sets `touched`
 //   bindKeys(keys)   the keys of the answer itself
 //   aside(id)        (if there is more to say of a label than its description) a sentence for the margin
+//   begun            (if it can be half made) whether a part of the answer stands: a flag alone will not do then
 //   choices()        (if it has any) what the palette can do beyond these keys: [{name, key, run}]
 "use strict";
 
@@ -36,6 +37,13 @@
     keyAt = event.timeStamp;
     if (event.key !== "Enter") pickedAt = -1000;
   }, { capture: true });
+  // the second click of a double click means the text of the first, which has gone by then
+  let turnedAt = -1000;
+  root.addEventListener("click", (event) => {
+    if (event.detail < 2 || event.timeStamp - turnedAt > 400 || !event.target.closest("button, .answer")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, { capture: true });
   const pick = ({ now = false } = {}) => {
     if (!now && !atOnce.checked) return false;
     pickedAt = keyAt;
@@ -50,7 +58,8 @@
   const post = new Post({ page: root.dataset.page, csrf: root.querySelector("#answer [name=csrfmiddlewaretoken]") });
   const desk = new Desk({ urls: root.dataset, paper, kind, post, words, newest: root.dataset.newest, store: root.dataset.store, training: Number(root.dataset.training) });
   const history = new Marginalia.label.History({ desk, post, url: root.dataset.history });
-  const comments = new Marginalia.label.Comments({ paper, post, url: root.dataset.comments, words });
+  const comments = new Marginalia.label.Comments({ paper, post, url: root.dataset.comments, words, drafts });
+  paper.whenShown.push(() => { turnedAt = performance.now(); });
   desk.lesson = new Marginalia.label.Lesson({ paper, words });
   Marginalia.label.desk = desk;
 
@@ -81,30 +90,35 @@
   };
 
   // --- keys ---
-  const openNote = () => { paper.noteBox.open = true; paper.note.focus(); };
+  const openNote = () => { if (desk.open) { paper.noteBox.open = true; paper.note.focus(); } };
   paper.note.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
+    if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Escape") { event.preventDefault(); paper.focus(); }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); desk.submit(); }
   });
   const toggleGuidelines = () => { const box = byId("guidelines"); if (box) box.open = !box.open; };
   const flag = () => {
+    if (!desk.open) return;
     paper.flagged.checked = !paper.flagged.checked;
     Marginalia.announce(paper.flagged.checked ? words.flagOn : words.flagOff);
   };
   const source = () => document.querySelector("#about-slot a.source")?.click();
   // what has not gone out yet belongs into the summary; a server that does not answer keeps nobody here
   const finish = async () => {
-    desk.outbox.flush(true);
-    const until = performance.now() + 3000;
-    while (desk.outbox.mine().length && performance.now() < until) await new Promise((resume) => { setTimeout(resume, 50); });
+    desk.outbox.letGo();
+    await desk.outbox.sent(3000);
     location.assign(root.dataset.summary);
   };
   byId("do-finish").addEventListener("click", (event) => { event.preventDefault(); finish(); });
   const label = (action) => ({ action, label: words.keys[action] });
   kind.bindKeys(keys);
-  // Enter right after a key that answered at once means that key, not the text that has just come up
-  keys.register({ ...label("submit"), run: (event) => { if (event.timeStamp - pickedAt > 300) desk.submit(); } });
+  // Enter right after a key that answered, be it Enter, means that answer, not the text that has just come up
+  keys.register({ ...label("submit"), run: (event) => {
+    if (event.timeStamp - pickedAt <= 300) return;
+    const { card } = desk;
+    desk.submit();
+    if (desk.card !== card) pickedAt = event.timeStamp - 100;
+  } });
   keys.register({ ...label("skip"), run: () => desk.skip() });
   keys.register({ ...label("undo"), run: () => desk.undo() });
   keys.register({ ...label("previous"), run: () => { history.older(); } });

@@ -65,7 +65,7 @@ Marginalia.label.Combobox = class {
     if (p !== undefined) {
       const share = document.createElement("span");
       share.className = "num";
-      share.textContent = `${Math.round(100 * p)} %`;
+      share.textContent = Marginalia.words.percent.replace("{n}", Math.round(100 * p));
       option.append(share);
     }
     return option;
@@ -82,7 +82,11 @@ Marginalia.label.Combobox = class {
   }
 
   mark() {
-    for (const [at, option] of [...this.list.children].entries()) option.setAttribute("aria-selected", String(at === this.at));
+    for (const [at, option] of [...this.list.children].entries()) {
+      option.classList.toggle("active", this.found.length > 0 && at === this.at);
+      // where several may be taken, selected means taken, not where one is
+      option.setAttribute("aria-selected", String(this.stay ? option.classList.contains("ticked") : at === this.at));
+    }
     const active = this.found.length ? this.list.children[this.at] : null;
     if (active) {
       this.input.setAttribute("aria-activedescendant", active.id);

@@ -40,7 +40,9 @@ Marginalia.label.Conflicts = class {
       const keep = event.target.closest("[data-keep]")?.dataset.keep;
       if (keep) { event.preventDefault(); this.keep(first.op, keep, Number(piece.dataset.base), dialog); }
     });
-    dialog.addEventListener("cancel", (event) => event.preventDefault()); // a choice that must be made
+    // a choice that must be made: browsers close a dialog on a second Escape whatever is said to the first
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    dialog.addEventListener("close", () => { if (dialog.isConnected) dialog.showModal(); });
     document.body.append(dialog);
     dialog.showModal();
     // not on a button: an Enter meant for the next text must not choose
@@ -49,11 +51,10 @@ Marginalia.label.Conflicts = class {
 
   keep(op, which, base, dialog) {
     this.forget(op.key);
-    dialog.close();
     dialog.remove();
     this.desk.revisions.set(op.of_item, base);
     if (which === "mine") {
-      this.desk.outbox.push({ ...op, base });
+      this.desk.outbox.push({ ...op, base, stale: undefined });
     } else {
       this.desk.paper.drafts.drop(op);
       this.desk.done = this.desk.done.filter((entry) => entry.key !== op.key); // there is nothing to undo

@@ -1,21 +1,29 @@
-// How many texts this person answered in this sitting; survives a reload, ends with the tab.
+// How many texts this person answered here in this sitting; survives a reload, ends with the tab or a long pause.
 "use strict";
 
 Marginalia.label.Counter = class {
-  constructor(words) {
+  static PAUSE = 1_800_000; // ms; the summary ends a sitting after as long
+
+  constructor({ words, name }) {
     this.words = words;
+    this.name = `marginalia.session.${name}`;
     this.place = document.getElementById("session");
-    this.count = Number(this.stored()) || 0;
+    this.count = this.stored();
     this.draw();
   }
 
   stored() {
-    try { return sessionStorage.getItem("marginalia.session"); } catch { return 0; }
+    try {
+      const { count, at } = JSON.parse(sessionStorage.getItem(this.name)) || {};
+      return Date.now() - at < Marginalia.label.Counter.PAUSE ? count : 0;
+    } catch {
+      return 0;
+    }
   }
 
   add(change) {
     this.count = Math.max(0, this.count + change);
-    try { sessionStorage.setItem("marginalia.session", this.count); } catch { /* counts until the reload */ }
+    try { sessionStorage.setItem(this.name, JSON.stringify({ count: this.count, at: Date.now() })); } catch { /* counts until the reload */ }
     this.draw();
   }
 

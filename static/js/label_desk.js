@@ -12,7 +12,8 @@ Marginalia.label.Desk = class {
     this.gone = new Set(); // tokens answered or skipped here
     this.revisions = new Map(); // item -> the newest revision of mine that this page has heard of
     this.looking = null; // a card of an earlier answer, while it lies on top
-    this.counter = new Marginalia.label.Counter(words);
+    this.owed = 0; // wishes to undo that came before the answer they mean was known
+    this.counter = new Marginalia.label.Counter({ words, name: store });
     this.outbox = new Marginalia.label.Outbox({
       name: store,
       deliver: (op) => this.deliver(op),
@@ -56,7 +57,7 @@ Marginalia.label.Desk = class {
     const card = this.card;
     if (!this.open) return;
     const fields = undecided ? {} : this.kind.fields();
-    if (!fields && (this.looking || !this.paper.flagged.checked)) {
+    if (!fields && (this.looking || !this.paper.flagged.checked || this.kind.begun)) {
       this.paper.tell(this.kind.problem);
       return;
     }
@@ -78,10 +79,11 @@ Marginalia.label.Desk = class {
   }
 
   // what an op must remember of its card. While something else about the same text is on its way, the revision that
-  // the answer will rest on is not known yet: deliver() fills it in, or leaves the comparison out
+  // the answer will rest on is not known yet: deliver() fills it in, or leaves the comparison out. A draft from before
+  // another change of the same answer rests on what was there then (stale)
   about(card) {
     const before = this.outbox.all().some((op) => op.of_item === card.item || op.kind === "undo");
-    return { of_item: card.item, base: before ? "" : this.revisions.get(card.item) ?? card.base, excerpt: card.text.textContent.slice(0, 120) };
+    return { of_item: card.item, stale: card.stale, base: before ? "" : this.revisions.get(card.item) ?? card.base, excerpt: card.text.textContent.slice(0, 120) };
   }
 
   leave(card, op, sentence) {
@@ -114,6 +116,7 @@ Marginalia.label.Desk = class {
     // a skip that has gone out stays: somebody else may have the text by now
     const given = last?.kind === "skip" ? this.popGiven() : last;
     const of = given?.key || this.newest;
+    if (!of && this.outbox.mine().some((op) => op.kind === "undo")) { this.owed += 1; return; }
     if (!of) { Marginalia.toast(this.words.nothingToUndo); return; }
     this.outbox.push({ kind: "undo", url: this.urls.undo, key: Marginalia.label.uuid(), of });
     if (given?.kind === "answer") this.forget(given);
@@ -132,9 +135,11 @@ Marginalia.label.Desk = class {
   }
 
   bringBack(card) {
-    this.waiting = false;
     this.gone.delete(card.token);
     this.cards = [card, ...this.cards.filter((other) => other.token !== card.token)];
+    if (this.looking) return; // it lies under the earlier answer
+    this.waiting = false;
+    this.lesson?.close();
     this.paper.show(card);
     Marginalia.announce(this.words.undone.replace("{label}", card.undecided || this.kind.words()));
   }
@@ -143,6 +148,8 @@ Marginalia.label.Desk = class {
 
   look(card) {
     this.looking = card;
+    this.waiting = false;
+    this.lesson?.close();
     this.paper.tell("");
     this.lookingChanged?.(true);
     this.paper.show(card, { state: () => this.words.looking.replace("{label}", card.undecided || this.kind.words() || this.words.flagged) });
@@ -155,7 +162,7 @@ Marginalia.label.Desk = class {
     this.paper.tell("");
     this.lookingChanged?.(false);
     if (this.cards.length) this.paper.show(this.cards[0]);
-    else this.load();
+    else { this.wait(); this.load(); }
     return true;
   }
 
@@ -172,7 +179,7 @@ Marginalia.label.Desk = class {
   // --- what the server says ---
 
   async deliver(op) {
-    const base = op.kind === "undo" ? "" : this.revisions.get(op.of_item) ?? op.base;
+    const base = op.kind === "undo" ? "" : op.stale ?? this.revisions.get(op.of_item) ?? op.base;
     // `label`: what an older page has left in the store
     const fields = { label: op.label, ...op.fields, key: op.key, token: op.token, item: op.item, base, undecided: op.undecided, note: op.note, flagged: op.flagged, seconds: op.seconds, of: op.of };
     if (op.kind !== "undo") fields.have = this.cards.map((card) => card.token).join(",");
@@ -213,29 +220,43 @@ Marginalia.label.Desk = class {
   undone(cards, outcome) {
     this.newest = outcome?.dataset.newest || "";
     const [card] = cards;
-    if (!card) return;
+    if (!card) { this.owed = 0; this.load(); return; } // it was taken back before; its text may be here again
     this.revisions.set(card.item, card.base);
     this.gone.delete(card.token);
-    if (this.cards.some((other) => other.token === card.token) || this.outbox.holds(card.token)) return;
-    this.counter.add(-1);
-    this.bringBack(card);
+    if (!this.cards.some((other) => other.token === card.token) && !this.outbox.holds(card.token)) {
+      this.counter.add(-1);
+      this.bringBack(card);
+    }
+    if (this.owed) { this.owed -= 1; this.undo(); }
   }
 
   // a card came, or the queue is empty: only what is on its way can still bring one
   settle(more) {
     if (this.looking || this.lesson?.open) return;
-    if (this.cards.length && (this.waiting || this.paper.form.hidden)) {
+    if (this.cards.length ? this.waiting || this.paper.form.hidden : !this.outbox.mine().length && !more) this.paper.quietly(() => this.turn());
+    else if (!this.cards.length && !this.outbox.mine().length) this.load();
+  }
+
+  // to what there is: the next text, or the words for none
+  turn() {
+    if (this.looking || this.lesson?.open) return;
+    if (this.cards.length) {
+      if (!this.waiting && !this.paper.form.hidden) return;
       this.waiting = false;
       this.paper.show(this.cards[0]);
-    } else if (!this.cards.length && !this.outbox.mine().length) {
-      if (more) this.load();
-      else { this.waiting = false; this.paper.empty(this.why); }
+    } else if (!this.outbox.mine().length) {
+      this.waiting = false;
+      this.paper.empty(this.why);
     }
   }
 
   async load() {
+    clearTimeout(this.later);
     const html = await this.post.piece(this.urls.page).catch(() => "");
-    if (!html) return;
+    if (!html) {
+      this.later = setTimeout(() => { if (this.waiting && !this.cards.length) this.load(); }, 5000);
+      return;
+    }
     const piece = Marginalia.label.Paper.parse(html);
     this.why = piece.getElementById("empty-state")?.content;
     this.add(Marginalia.label.Paper.cards(piece));
@@ -245,22 +266,36 @@ Marginalia.label.Desk = class {
   refused(op, sentence) {
     const at = this.done.findIndex((entry) => entry.key === op.key);
     const entry = at >= 0 ? this.done.splice(at, 1)[0] : null;
+    const midway = this.cards.length > 0 && this.paper.engaged(this.cards[0]);
     if (entry && op.kind === "answer") {
       this.counter.add(-1);
-      this.bringBack(entry.card);
+      // what somebody is in the middle of stays in front
+      if (midway) this.addSecond(entry.card);
+      else this.bringBack(entry.card);
     }
+    if (op.kind === "undo") this.owed = 0;
     if (op.kind === "skip") { this.settle(true); return; }
-    const what = op.excerpt && !entry ? ` ${this.words.refusedText.replace("{text}", op.excerpt).replace("{label}", op.said)}` : "";
+    const what = op.excerpt && (!entry || midway) ? ` ${this.words.refusedText.replace("{text}", op.excerpt).replace("{label}", op.said)}` : "";
     this.paper.tell(`${sentence}${what}`);
     if (!entry) this.settle(true);
   }
 
-  // another tab of the same person answered what lies here
+  addSecond(card) {
+    this.gone.delete(card.token);
+    const [first, ...others] = this.cards.filter((other) => other.token !== card.token);
+    this.cards = [first, card, ...others];
+  }
+
+  // another tab of the same person answered what lies here. What was begun here stays: sending it shows both
   elsewhere(event) {
     if (!event.newValue || !event.key?.startsWith(this.outbox.prefix)) return;
     const op = JSON.parse(event.newValue);
     const at = this.cards.findIndex((card) => card.token === op.token);
-    if (at < 0 || op.kind === "undo") return;
+    if (at < 0 || op.kind === "undo" || op.tried) return;
+    if (at === 0 && !this.looking && !this.waiting && this.paper.engaged(this.cards[0])) {
+      this.paper.tell(this.words.elsewhereBegun);
+      return;
+    }
     this.gone.add(op.token);
     this.cards.splice(at, 1);
     if (at > 0 || this.looking) return;

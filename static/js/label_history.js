@@ -18,18 +18,20 @@ Marginalia.label.History = class {
   }
 
   async load() {
+    await this.desk.outbox.sent(1500); // the list has what was answered a moment ago
     const html = await this.post.piece(this.url).catch(() => "");
-    if (!html) return;
+    if (!html) return false;
     const piece = Marginalia.label.Paper.parse(html);
     this.cards = Marginalia.label.Paper.cards(piece);
     this.slot.replaceChildren(piece);
     this.mark();
+    return true;
   }
 
   async older() {
-    if (this.at < 0) await this.load();
-    if (this.at + 1 < this.cards.length) this.open(this.at + 1);
-    else Marginalia.announce(this.desk.words.noOlder);
+    if (this.at < 0 && !await this.load()) Marginalia.toast(Marginalia.words.offline, "bad");
+    else if (this.at + 1 < this.cards.length) this.open(this.at + 1);
+    else Marginalia.toast(this.desk.words.noOlder);
   }
 
   newer() {

@@ -16,13 +16,18 @@ Marginalia.label.Lesson = class {
     on.id = "lesson-on";
     on.textContent = this.words.goOn;
     on.addEventListener("click", () => {
-      this.open = false;
-      this.slot.replaceChildren();
+      this.close();
       after();
     }, { once: true });
     lesson.append(on);
     this.slot.replaceChildren(lesson);
     Marginalia.announce(lesson.querySelector("#lesson-title").textContent);
     on.focus({ preventScroll: true });
+  }
+
+  close() {
+    if (!this.open) return;
+    this.open = false;
+    this.slot.replaceChildren();
   }
 };

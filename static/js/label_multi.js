@@ -14,6 +14,7 @@ Marginalia.label.kinds.multi = class {
     this.combobox = new Marginalia.label.Combobox({
       labels, likelihood: () => this.rows.likelihood, take: (id) => this.toggle(id), stay: true, ticked: (id) => this.ticked(id),
     });
+    this.rows.all.addEventListener("click", () => { for (const id of this.chosen) this.inSight(id); });
     this.root.addEventListener("change", (event) => {
       if (event.target.type === "checkbox") this.changed(event.target);
     });

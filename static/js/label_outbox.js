@@ -87,6 +87,18 @@ Marginalia.label.Outbox = class {
     return true;
   }
 
+  // what is held back for a moment goes out now
+  letGo() {
+    for (const op of this.mine()) if (op.holdUntil) this.write({ ...op, holdUntil: 0 });
+    this.flush(true);
+  }
+
+  // answers have arrived, or cannot for now, or the time is over
+  async sent(most) {
+    const until = performance.now() + most;
+    while (this.mine().some((op) => !(op.holdUntil > Date.now())) && !this.trouble && performance.now() < until) await new Promise((resume) => { setTimeout(resume, 30); });
+  }
+
   holds(token) {
     return Boolean(token) && this.all().some((op) => op.token === token && op.kind !== "undo");
   }

@@ -58,6 +58,7 @@ Marginalia.label.Paper = class {
     this.context.replaceChildren(...(card.context ? [card.context] : []));
     this.about.replaceChildren(card.about);
     const draft = card.draft || this.drafts.of(card);
+    card.stale = draft?.base !== undefined && draft.base !== card.base ? draft.base : undefined;
     this.kind.show(card);
     if (draft?.answer !== undefined) this.kind.restore(draft.answer);
     this.note.value = draft?.note ?? card.note;
@@ -78,7 +79,29 @@ Marginalia.label.Paper = class {
   }
 
   focus() {
-    this.heading.focus({ preventScroll: true });
+    const place = this.form.hidden ? this.nothing.querySelector("[tabindex]") || this.main : this.heading;
+    place.focus({ preventScroll: true });
+  }
+
+  // who types goes on typing: a text that comes by itself waits until they leave the field
+  quietly(act) {
+    clearTimeout(this.soon);
+    if (this.typing()) this.soon = setTimeout(() => this.quietly(act), 250);
+    else act();
+  }
+
+  typing() {
+    const { activeElement } = document;
+    return activeElement?.matches("textarea, input[type=text]") ? activeElement : null;
+  }
+
+  // somebody has begun to answer this card, or is writing beside it
+  engaged(card) {
+    return Boolean(this.typing()) || this.begun(card, this.draft());
+  }
+
+  begun(card, draft) {
+    return draft.answer !== undefined || draft.note !== card.note || draft.flagged !== card.flagged;
   }
 
   busy() {
@@ -92,7 +115,7 @@ Marginalia.label.Paper = class {
     this.nothing.hidden = false;
     if (why) this.nothing.replaceChildren(why);
     this.about.replaceChildren();
-    (this.nothing.querySelector("[tabindex]") || this.main).focus({ preventScroll: true });
+    this.focus();
   }
 
   // what the person has made of the card so far; kept on it so that an undo brings it back, and stored as a draft
@@ -101,8 +124,8 @@ Marginalia.label.Paper = class {
   }
 
   keep(card) {
-    const draft = this.draft();
-    card.draft = draft.answer !== undefined || draft.note !== card.note || draft.flagged !== card.flagged ? draft : null;
+    const draft = { ...this.draft(), base: card.stale ?? card.base };
+    card.draft = this.begun(card, draft) ? draft : null;
     if (card.draft) this.drafts.keep(card, draft);
     else this.drafts.drop(card);
   }
@@ -129,6 +152,7 @@ Marginalia.label.Paper = class {
   tell(sentence, ...more) {
     this.notice.replaceChildren();
     this.notice.hidden = !sentence;
+    this.told = sentence;
     if (!sentence) return;
     const line = document.createElement("p");
     line.textContent = sentence;

@@ -55,6 +55,9 @@ Marginalia.label.Post = class {
     if (response.type === "opaqueredirect" || response.status === 401) return "signedOut";
     if (!response.ok) return "forbidden";
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    // somebody else has signed in here since: what waits is not theirs to send
+    const whose = (node) => node.querySelector("[data-store]")?.dataset.store;
+    if (whose(page) !== whose(document)) return "signedOut";
     const fresh = page.querySelector(`${this.form} [name=csrfmiddlewaretoken]`);
     if (!fresh) return "signedOut";
     this.csrf.value = fresh.value;

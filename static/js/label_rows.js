@@ -64,7 +64,9 @@ Marginalia.label.Rows = class {
   raise(id) {
     if (this.moved.includes(id)) return;
     this.moved.push(id);
+    const { activeElement } = document;
     this.likely.append(this.rows.get(id));
+    if (this.rows.get(id).contains(activeElement)) activeElement.focus({ preventScroll: true }); // a move takes it away
   }
 
   putBack(id) {
@@ -79,7 +81,7 @@ Marginalia.label.Rows = class {
     const bar = row.querySelector("progress");
     bar.hidden = p === null;
     bar.value = p === null ? 0 : Math.round(100 * p);
-    row.querySelector(".num").textContent = p === null ? "" : `${Math.round(100 * p)} %`;
+    row.querySelector(".num").textContent = p === null ? "" : Marginalia.words.percent.replace("{n}", Math.round(100 * p));
   }
 
   // with many labels and a suggestion the rest is one keystroke away instead of in sight

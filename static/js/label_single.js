@@ -82,6 +82,7 @@ Marginalia.label.kinds.single = class {
       this.choose(null);
       this.touched = true;
       if (this.rows.many) this.combobox.open();
+      else Marginalia.announce(this.words_.nothingChosen);
     } });
     if (this.rows.many) keys.register({ action: "search", label: names.search, run: () => this.combobox.open() });
   }

@@ -11,14 +11,20 @@ Marginalia.label.status = ({ root, desk, paper, post, words, history }) => {
     else if (sending) place.textContent = words.saving;
     place.dataset.state = !waiting ? "saved" : trouble ? "unsent" : "saving";
     Marginalia.connection?.(trouble !== "unreachable");
-    if (trouble === "unreachable" && desk.waiting) paper.tell(words.kept);
-    if (trouble === told) return;
+    const fresh = trouble !== told;
     told = trouble;
-    if (trouble === "signedOut") paper.tell(words.signedOut, signIn());
-    else if (trouble === "forbidden") paper.tell(Marginalia.words.forbidden);
-    else if (trouble) Marginalia.announce(words.kept);
-    else { paper.tell(""); Marginalia.announce(words.saved); }
+    // a notice is an alert: it is read out by itself, and once
+    if (trouble === "signedOut") notice(words.signedOut, fresh, signIn);
+    else if (trouble === "forbidden") notice(Marginalia.words.forbidden, fresh);
+    else if (trouble && desk.waiting) notice(words.kept, false);
+    else if (trouble && fresh) Marginalia.announce(words.kept);
+    else if (!trouble && fresh) { paper.tell(""); Marginalia.announce(words.saved); }
   };
+
+  // it comes back when the next answer has cleared it away, and leaves what is told of that answer alone
+  function notice(sentence, fresh, more) {
+    if (fresh || paper.notice.hidden) paper.tell(sentence, ...(more ? [more()] : []));
+  }
 
   function signIn() {
     const line = document.createElement("p");

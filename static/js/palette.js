@@ -89,7 +89,7 @@
   }
 
   function move(event) {
-    if (event.isComposing) return;
+    if (event.isComposing || event.keyCode === 229) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && shownEntries.length) {
       event.preventDefault();
