@@ -113,6 +113,11 @@ Marginalia.label.kinds.spans = class {
     return stage;
   }
 
+  // an answer that is half made must not be left out because a flag would do
+  get begun() {
+    return this.marks.marked.length > 0;
+  }
+
   get problem() {
     const open = this.marks.guesses.length;
     if (open) return this.told.open.replace("{n}", open);
@@ -139,6 +144,12 @@ Marginalia.label.kinds.spans = class {
     this.nothing = Boolean(draft.nothing);
     this.touched = true;
     this.draw();
+  }
+
+  // for the palette: labels that no key is left for
+  choices() {
+    const having = new Set(this.keys.values());
+    return [...this.labels.values()].filter(({ id }) => !having.has(id)).map(({ id, name }) => ({ name, run: () => this.take(id) }));
   }
 
   bindKeys(keys) {
@@ -314,6 +325,7 @@ Marginalia.label.kinds.spans = class {
 
   draw({ reveal = false } = {}) {
     const { marks } = this;
+    const held = this.held();
     const selection = marks.selecting ? marks.range : null;
     const caret = marks.placed && (document.activeElement === this.reading || marks.selecting || marks.selected) ? marks.focus : null;
     const name = (id) => this.name(id);
@@ -326,6 +338,18 @@ Marginalia.label.kinds.spans = class {
     this.width = this.layer.stage.clientWidth;
     if (reveal && caret !== null) this.layer.reveal();
     this.list.reveal();
+    if (held) queueMicrotask(held); // the next suggestion may show the button again
+  }
+
+  // a button that what it did has taken away leaves the focus to its neighbour; asked before anything is drawn
+  held() {
+    const { activeElement } = document;
+    if (this.list.list.contains(activeElement)) {
+      const at = this.list.placeOf(activeElement);
+      return () => { if (!activeElement.isConnected && !this.list.focus(at)) this.reading.focus({ preventScroll: true }); };
+    }
+    if (activeElement?.closest("#span-bar, #span-guesses")) return () => { if (activeElement.closest("[hidden]")) this.reading.focus({ preventScroll: true }); };
+    return null;
   }
 
   drawBar(selection) {

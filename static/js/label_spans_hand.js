@@ -38,6 +38,9 @@ Marginalia.label.SpanHand = class {
       && (target === this.reading || target === document.body || target.id === "item-heading" || target.id === "main");
   }
 
+  // words are jumped over with Ctrl, on a Mac with Option; Alt and arrows lead through the browser's own pages elsewhere
+  static MAC = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform || navigator.platform);
+
   key(event) {
     if (event.isComposing || event.keyCode === 229 || !this.ours(event.target)) return;
     const jump = event.ctrlKey || event.altKey || event.metaKey;
@@ -50,7 +53,7 @@ Marginalia.label.SpanHand = class {
   arrow(event, jump) {
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1, Home: -1, End: 1 };
     let direction = steps[event.key];
-    if (!direction) return false;
+    if (!direction || event.metaKey || (Marginalia.label.SpanHand.MAC ? event.ctrlKey : event.altKey)) return false;
     const sideways = event.key === "ArrowRight" || event.key === "ArrowLeft";
     if (sideways && getComputedStyle(this.reading).direction === "rtl") direction = -direction;
     if (jump && (event.key === "ArrowDown" || event.key === "ArrowUp")) { this.kind.hop(direction); return true; }

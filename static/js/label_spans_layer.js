@@ -115,9 +115,11 @@ Marginalia.label.SpanLayer = class {
     let [line, right] = [null, 0];
     for (const [place, { span, box }] of shown.entries()) {
       if (line === null || Math.abs(box.top - line) > box.height / 2) [line, right] = [box.top, -Infinity];
-      const x = Math.max(box.left, right);
+      // a name has its room to the right of where its span begins, or ends with the line
+      const full = `${name(span.label)}${span.guess ? " ?" : ""}`;
+      const x = Math.max(Math.min(box.left, Math.max(0, width - this.width(full))), right);
       const follower = shown.slice(place + 1, place + 8).find(({ box: other }) => other.left > x + 1 && Math.abs(other.top - line) <= box.height / 2);
-      const words = this.fit(`${name(span.label)}${span.guess ? " ?" : ""}`, (follower ? follower.box.left : width + 40) - x - 4);
+      const words = this.fit(full, follower ? follower.box.left - x - 4 : width - x);
       this.tag(span, words, x, box.top - 2, colour);
       if (words) right = x + this.width(words) + 5;
     }
@@ -136,7 +138,7 @@ Marginalia.label.SpanLayer = class {
   }
 
   scrolled() {
-    this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.again?.(); });
+    this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.paint.scrolled?.(); this.again?.(); });
   }
 
   tag(span, words, x, y, colour) {

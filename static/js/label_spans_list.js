@@ -14,6 +14,11 @@ Marginalia.label.SpanList = class {
     this.rows = new Map(); // span -> li
     this.spans = [];
     this.list.addEventListener("keydown", (event) => this.key(event));
+    // what has the focus is what the keys are about
+    this.list.addEventListener("focusin", (event) => {
+      const span = this.of(event.target);
+      if (span && event.target !== this.current) this.choose(span);
+    });
     this.list.addEventListener("click", (event) => {
       const span = this.of(event.target);
       if (span) this.open(span);
@@ -103,7 +108,14 @@ Marginalia.label.SpanList = class {
     this.focus();
   }
 
-  focus() {
-    (this.current || this.list.querySelector("button"))?.focus({ preventScroll: true });
+  // on the selected span, or on the one that stands at a place now; whether there is any
+  focus(at = 0) {
+    const button = this.current || this.list.querySelectorAll("button")[Math.min(at, this.spans.length - 1)];
+    button?.focus({ preventScroll: true });
+    return Boolean(button);
+  }
+
+  placeOf(node) {
+    return this.spans.indexOf(this.of(node));
   }
 };

@@ -88,11 +88,16 @@ Marginalia.label.SpanHighlights = class {
   }
 };
 
+// Every segment is a node of its own, with one element around the other for the spans that cover it; they share nothing.
+// So a mark changes the segments it touches, and the browser keeps what it knows of all others. Where there are many, only
+// those in sight are split off, with a screen and a half around them: the others would be laid out with every mark.
 Marginalia.label.SpanSegments = class {
+  static ALL = 120; // so many spans are split off wherever they are
+
   constructor(reading) {
     this.reading = reading;
     this.text = reading.textContent;
-    this.pieces = [{ node: reading.firstChild, start: 0 }];
+    this.forget();
   }
 
   static count(reading, node, at) {
@@ -104,28 +109,78 @@ Marginalia.label.SpanSegments = class {
 
   // the browser's own selection shows ours here: splitting the text at every step would be slow
   paint(spans, colour, selected, selection) {
-    const depths = Marginalia.label.SpanPaint.depths(spans);
-    const covers = spans.map((span) => ({ start: span.start, end: span.end, class: `seg ${span.guess ? "guess" : "span"} label-${colour(span.label)} depth-${depths.get(span)}` }));
-    const told = JSON.stringify(covers);
-    if (told !== this.told) this.split(covers);
-    this.told = told;
+    this.colour = colour;
+    if (spans !== this.painted) this.split(spans);
+    this.painted = spans;
     if (selection) getSelection().setBaseAndExtent(...this.point(selection.start), ...this.point(selection.end));
   }
 
-  split(covers) {
-    const cuts = [...new Set([0, this.text.length, ...covers.flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
-    const open = new Map();
-    for (const cover of covers) open.set(cover.start, [...(open.get(cover.start) || []), cover]);
-    let over = [];
-    this.pieces = [];
-    const nodes = [];
-    for (let place = 0; place + 1 < cuts.length; place += 1) {
-      over = [...over.filter((cover) => cover.end > cuts[place]), ...(open.get(cuts[place]) || [])];
-      const node = document.createTextNode(this.text.slice(cuts[place], cuts[place + 1]));
-      this.pieces.push({ node, start: cuts[place] });
-      nodes.push(over.reduceRight((inner, cover) => this.wrap(inner, cover.class), node));
+  split(all) {
+    const depths = Marginalia.label.SpanPaint.depths(all);
+    if (all.length <= Marginalia.label.SpanSegments.ALL) this.near = null;
+    else this.near ??= this.sight(1.5);
+    const { from, to } = this.near || { from: 0, to: this.text.length };
+    this.swap(this.cut(all.filter(({ start, end }) => start < to && from < end), depths));
+  }
+
+  scrolled() {
+    if (!this.near) return;
+    const { from, to } = this.sight(0.2);
+    if (this.near.from <= from && to <= this.near.to) return;
+    this.near = this.sight(1.5);
+    this.split(this.painted);
+  }
+
+  // from which offset to which the text can be seen, and `more` times as much above and below
+  sight(more) {
+    const { top, bottom } = (this.reading.closest("#text-slot") || this.reading).getBoundingClientRect();
+    const [high, low] = [Math.max(top, 0), Math.min(bottom, innerHeight)];
+    const room = more * Math.max(low - high, 300);
+    return { from: this.reaching(high - room), to: this.reaching(low + room) };
+  }
+
+  // the first offset whose line reaches below a height on the screen
+  reaching(y) {
+    const range = document.createRange();
+    let [low, high] = [0, this.text.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const [node, at] = this.point(middle);
+      range.setStart(node, at);
+      range.setEnd(node, Math.min(at + 1, node.length));
+      if (range.getBoundingClientRect().bottom < y) low = middle + 1; else high = middle;
     }
-    this.reading.replaceChildren(...nodes);
+    return low;
+  }
+
+  // from cut to cut: where a segment lies and what covers it, the outermost first
+  cut(spans, depths) {
+    const cuts = [...new Set([0, this.text.length, ...spans.flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
+    let [over, next] = [[], 0];
+    return cuts.slice(0, -1).map((start, at) => {
+      over = over.filter((span) => span.end > start);
+      while (spans[next]?.start === start) { over.push(spans[next]); next += 1; }
+      return { start, end: cuts[at + 1], looks: over.map((span) => `seg ${span.guess ? "guess" : "span"} label-${this.colour(span.label)} depth-${depths.get(span)}`) };
+    });
+  }
+
+  swap(wanted) {
+    const name = ({ start, end, looks }) => `${start} ${end} ${looks}`;
+    const before = new Map(this.pieces.map((piece) => [name(piece), piece]));
+    this.pieces = wanted.map((piece) => before.get(name(piece)) || this.make(piece));
+    const kept = new Set(this.pieces);
+    for (const piece of before.values()) if (!kept.has(piece)) piece.outer.remove();
+    let place = this.reading.firstChild;
+    for (const { outer } of this.pieces) {
+      if (outer === place) place = place.nextSibling;
+      else this.reading.insertBefore(outer, place);
+    }
+    this.starts = new Map(this.pieces.map(({ node, start }) => [node, start]));
+  }
+
+  make({ start, end, looks }) {
+    const node = document.createTextNode(this.text.slice(start, end));
+    return { start, end, looks, node, outer: looks.reduceRight((inner, look) => this.wrap(inner, look), node) };
   }
 
   wrap(inner, name) {
@@ -136,15 +191,24 @@ Marginalia.label.SpanSegments = class {
   }
 
   offset(node, at) {
-    return Marginalia.label.SpanSegments.count(this.reading, node, at);
+    const start = this.starts.get(node);
+    return start === undefined ? Marginalia.label.SpanSegments.count(this.reading, node, at) : start + at;
   }
 
   point(at) {
-    const piece = this.pieces.findLast(({ start }) => start <= at) || this.pieces[0];
-    return [piece.node, Math.min(at - piece.start, piece.node.length)];
+    let [low, high] = [0, this.pieces.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.pieces[middle].start <= at) low = middle; else high = middle;
+    }
+    const { node, start } = this.pieces[low];
+    return [node, Math.min(at - start, node.length)];
   }
 
   forget() {
     this.reading.textContent = this.text;
+    this.pieces = [{ start: 0, end: this.text.length, looks: [], node: this.reading.firstChild, outer: this.reading.firstChild }];
+    this.starts = new Map([[this.reading.firstChild, 0]]);
+    this.painted = this.near = null;
   }
 };

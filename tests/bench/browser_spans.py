@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of {len(_ROUND)} keys each")
     parser.add_argument("--length", type=int, default=LENGTH, help="characters")
     parser.add_argument("--spans", type=int, default=SPANS)
+    parser.add_argument("--segments", action="store_true", help="as in a browser without the CSS Custom Highlight API")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -102,6 +103,8 @@ def _seed(running: Product, args: argparse.Namespace) -> None:
 
 def _measure(page: Page, args: argparse.Namespace) -> dict[str, Any]:
     page.add_init_script(_WATCH)
+    if getattr(args, "segments", False):
+        page.add_init_script("Object.defineProperty(CSS, 'highlights', { value: undefined })")
     page.goto("/p/bench-spans/label/")
     page.locator(".spans-stage .reading").wait_for()
     page.keyboard.press("a")  # all suggestions become spans

@@ -63,13 +63,15 @@ def test_a_whole_sitting_by_keyboard_alone(open_page: Open, project: Project, bo
     press(page, "Enter")
 
     wait_text(page, BANK)
+    page.wait_for_timeout(250)  # right after an Enter it would mean that text
     press(page, "Enter")
-    expect(page.locator("#notice")).to_contain_text("2 suggestions are open")
+    expect(page.locator("#notice")).to_contain_text("Suggestions still open: 2")
     press(page, "]", "a")  # one accepted; the next is selected
     expect(page.locator("#span-bar")).to_have_attribute("data-state", "guess")
     press(page, "x", "Enter")
 
     wait_text(page, "Nobody went anywhere.")
+    page.wait_for_timeout(250)
     press(page, "Enter")
     expect(page.locator("#notice")).to_contain_text(EXPECTED_PROBLEM)
     press(page, "Enter")
@@ -204,10 +206,32 @@ def test_any_text_goes_through_page_and_server_unharmed(
         saved(page)
         expect(page.locator("#notice")).to_be_hidden()  # a refusal would stand there, in words
         if by_item:
-            page.wait_for_function("Marginalia.label.desk.open")
+            page.wait_for_function("() => Marginalia.label.desk.open")
     saved(page)
     expect(page.locator("#notice")).to_be_hidden()
     assert sum(len(stored(task)) for task in tasks) > 5
+
+
+def test_without_highlights_a_long_text_is_split_where_it_is_read(open_page: Open, project: Project, bob: User) -> None:
+    words = [f"word{at:04}" for at in range(3000)]
+    task, _next = spans_project(project, [" ".join(words), BANK])
+    suggest(task, *((word, "place") for word in words[::15]))
+    handed_out(project, bob, task)
+    page = open_page(bob, PAGE)
+    page.add_init_script("Object.defineProperty(CSS, 'highlights', { value: undefined })")
+    page.reload()
+    ready(page)
+    split = page.locator(".reading .seg")
+    assert 5 < split.count() < 150
+    expect(split.first).to_have_text("word0000")
+    press(page, "[")  # the last one: the text goes there, and what is in sight is split
+    expect(split.last).to_have_text(words[::15][-1])
+    assert split.first.inner_text() != "word0000"
+    press(page, "a")
+    press(page, "Escape", "Control+Home")
+    expect(split.first).to_have_text("word0000")
+    assert page.locator(".reading").inner_text() == task.item.text
+    assert page.locator("#span-list li").count() == 200
 
 
 def test_an_earlier_answer_is_changed(open_page: Open, project: Project, bob: User) -> None:
@@ -234,6 +258,60 @@ def test_a_reload_keeps_what_was_marked(open_page: Open, project: Project, bob: 
     assert marked(page) == before == ["person “Angela”", "place “Berlin” suggested"]
 
 
+def test_a_flag_alone_does_not_leave_out_what_is_marked(open_page: Open, project: Project, bob: User) -> None:
+    first, second = spans_project(project, [BANK, MERKEL])
+    suggest(first, ("Paris", "place"))
+    handed_out(project, bob, first, second)
+    page = open_page(bob, PAGE)
+    ready(page)
+    press(page, "Control+Home", "Control+ArrowRight", "1", "f", "Enter")
+    expect(page.locator("#notice")).to_contain_text("Suggestions still open: 1")
+    press(page, "a", "Enter")
+    wait_text(page, MERKEL)
+    saved(page)
+    assert stored(first) == [("person", "Bank"), ("place", "Paris")]
+    press(page, "f", "Enter")  # nothing is marked here: a flag will do
+    expect(page.locator("#nothing")).to_be_visible()
+    saved(page)
+    assert Annotation.objects.get(item=second.item).flagged
+
+
+def test_the_focus_stays_when_a_button_goes(open_page: Open, project: Project, bob: User) -> None:
+    (task,) = spans_project(project, [BANK])
+    suggest(task, ("Bank of France", "organisation"), ("Paris", "place"))
+    handed_out(project, bob, task)
+    page = open_page(bob, PAGE)
+    ready(page)
+    press(page, "]")
+    page.locator("[data-act=accept]").focus()
+    press(page, "Enter", "Enter")  # the second was the last: its button goes
+    assert page.evaluate("document.activeElement.className") == "reading"
+    page.locator("#span-list button").first.focus()
+    press(page, "Delete")
+    assert page.evaluate("document.activeElement.closest('#span-list') !== null")
+    assert marked(page) == ["place “Paris”"]  # what had the focus was taken away, whatever was selected before
+    press(page, "Delete")
+    assert page.evaluate("document.activeElement.className") == "reading"
+    assert marked(page) == []
+
+
+def test_keys_that_belong_to_the_browser_or_take_altgr(open_page: Open, project: Project, bob: User) -> None:
+    (task,) = spans_project(project, [BANK])
+    suggest(task, ("Paris", "place"))
+    handed_out(project, bob, task)
+    page = open_page(bob, PAGE)
+    ready(page)
+    dispatch = """
+      (pressed) => document.getElementById("item-heading").dispatchEvent(
+        new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...pressed }))
+    """
+    assert page.evaluate(dispatch, {"key": "ArrowLeft", "altKey": True})  # back, on most systems
+    assert page.evaluate(dispatch, {"key": "ArrowLeft", "metaKey": True})
+    bracket = {"key": "]", "ctrlKey": True, "altKey": True, "modifierAltGraph": True}
+    assert not page.evaluate(dispatch, bracket)
+    expect(page.locator("#span-bar")).to_have_attribute("data-state", "guess")
+
+
 def test_many_labels_are_found_by_letters(open_page: Open, project: Project, bob: User) -> None:
     (task,) = spans_project(project, [MERKEL])
     Label.objects.bulk_create(
@@ -241,7 +319,12 @@ def test_many_labels_are_found_by_letters(open_page: Open, project: Project, bob
     )
     page = open_page(bob, PAGE)
     ready(page)
-    press(page, "Control+Home", "Control+Shift+ArrowRight", "/")
+    press(page, "Control+Home", "Control+Shift+ArrowRight", "Control+k")
+    page.keyboard.type("kind 23")
+    press(page, "Enter")
+    page.wait_for_function("() => document.querySelector('#span-list li')")
+    assert marked(page) == ["kind 23 “Angela”"]
+    press(page, "]", "/")
     page.keyboard.type("kind 17")
     press(page, "Enter")
     assert marked(page) == ["kind 17 “Angela”"]

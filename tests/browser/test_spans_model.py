@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from apps.annotation.services.values import checked, text_hash
 from apps.projects.models import Label, Project
+from tests.bench.server import ROOT
 from tests.browser.spans_page import hard_texts, load_model
 
 # What hands do, drawn by lot: steps and selections by keyboard, pulls of the pointer to any UTF-16 offset, marking,
@@ -155,3 +156,47 @@ def test_an_end_stops_behind_words_and_a_start_before_them(bare: Page) -> None:
 
 def _parts(spans: list[dict[str, Any]]) -> set[tuple[int, int, int]]:
     return {(span["start"], span["end"], span["label"]) for span in spans}
+
+
+# Marks come and go by lot; after each the segments must look as if they had been made anew, and those that the change
+# does not touch must be the nodes that they were.
+REPAINT = """
+({ given, seed }) => {
+  let state = seed;
+  const draw = (n) => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return Math.floor(state / 4294967296 * n); };
+  const { SpanText, SpanMarks, SpanSegments } = Marginalia.label;
+  const reading = (words) => { const made = document.createElement("p"); made.textContent = words; return made; };
+  const colour = (id) => id;
+  const marks = new SpanMarks(new SpanText(given), { overlapping: true });
+  const here = reading(given);
+  const paint = new SpanSegments(here);
+  const faults = [];
+  let least = 1;
+  for (let n = 0; n < 80; n += 1) {
+    const before = new Set(here.childNodes);
+    if (draw(5) || !marks.spans.length) { const at = draw(given.length); marks.choose(at, Math.min(given.length, at + 1 + draw(12))); marks.mark(1 + draw(3)); }
+    else if (draw(3)) { marks.hop(1); marks.remove(); } else marks.undo();
+    paint.paint(marks.spans, colour, null, null);
+    const anew = reading(given);
+    new SpanSegments(anew).paint(marks.spans, colour, null, null);
+    if (here.innerHTML !== anew.innerHTML) faults.push(`after ${n}: ${here.innerHTML} is not ${anew.innerHTML}`);
+    for (const at of [0, draw(given.length), given.length]) {
+      const [node, offset] = paint.point(at);
+      if (paint.offset(node, offset) !== at || SpanSegments.count(here, node, offset) !== at) faults.push(`${at} is not where it is`);
+    }
+    if (n === 79) least = [...here.childNodes].filter((node) => before.has(node)).length / before.size;
+  }
+  paint.forget();
+  if (here.innerHTML !== reading(given).innerHTML) faults.push("something stays");
+  return { faults, least };
+}
+"""
+
+
+@pytest.mark.parametrize("given", ["wörter 👍🏽 und e\u0301 北京 عربي\n" * 20, *hard_texts(4, seed=3)])
+def test_segments_change_where_marks_do_and_nowhere_else(bare: Page, given: str) -> None:
+    bare.add_script_tag(path=str(ROOT / "static/js/label_spans_paint.js"))
+    found = bare.evaluate(REPAINT, {"given": given, "seed": 3})
+    assert found["faults"] == []
+    if len(given) > 100:
+        assert found["least"] > 0.5
