@@ -19,4 +19,4 @@ def listed(words: Iterable[object]) -> str:
 
 def bracketed(words: object) -> str:
     """What stands behind something, in brackets: with a space before them, or wide ones."""
-    return f"{pgettext('a sentence', ' (')}{words}{pgettext('a sentence', ')')}"
+    return pgettext("a sentence", " (") + str(words) + pgettext("a sentence", ")")

@@ -79,6 +79,7 @@ def over_time(
     def y(value: float) -> float:
         return round(BOTTOM - (BOTTOM - TOP) * min(value, end) / end, 1)
 
+    colon = pgettext("a sentence", ": ")
     lines = []
     for each in series:
         places = [
@@ -89,12 +90,7 @@ def over_time(
         said = [f"{v:.1%}" if percent else f"{v:,.0f}" for _x, _y, v, _url in places]
         days_known = [day for day, v in zip(days, each.values, strict=True) if v is not None]
         dots = [
-            Dot(
-                px,
-                py,
-                f"{date_format(day, 'SHORT_DATE_FORMAT')} · {each.name}{pgettext('a sentence', ': ')}{words}",
-                url,
-            )
+            Dot(px, py, f"{date_format(day, 'SHORT_DATE_FORMAT')} · {each.name}{colon}{words}", url)
             for (px, py, _v, url), day, words in zip(places, days_known, said, strict=True)
         ]
         line = Line(each.name, each.color, " ".join(f"{px},{py}" for px, py, _v, _u in places), dots, places[-1][1])
