@@ -233,9 +233,11 @@ Marginalia.label.kinds.spans = class {
     };
     const done = acts[name]?.();
     if (!done) return;
-    this.did(done);
-    // on to the next suggestion: most of them are looked at one after the other
-    if (name === "accept" || name === "reject") { if (marks.hop(1, (span) => span.guess)) this.did({}, { extend: true, quiet: true }); }
+    // on to the next suggestion: most of them are looked at one after the other. Drawn once: a button that went in
+    // between would lose the focus
+    const on = name === "accept" || name === "reject";
+    this.did(done, { draw: !on });
+    if (on) { marks.hop(1, (span) => span.guess); this.draw({ reveal: true }); }
   }
 
   // one end of the selected span or the selection by a word: for hands without keys
@@ -275,7 +277,7 @@ Marginalia.label.kinds.spans = class {
 
   // --- what came of it: painted, and said ---
 
-  did(done, { moved = "", extend = false, quiet = false } = {}) {
+  did(done, { moved = "", extend = false, quiet = false, draw = true } = {}) {
     const { did, problem, span } = done || {};
     if (did) {
       this.hand.drop();
@@ -285,7 +287,7 @@ Marginalia.label.kinds.spans = class {
     if (problem) this.refuse(done);
     else if (did) this.say(this.told[did], { label: span && this.name(span.label), quote: span && this.quote(span), n: done.n });
     else if (!quiet) this.say(this.where(moved, extend));
-    this.draw({ reveal: Boolean(moved || did || extend) });
+    if (draw) this.draw({ reveal: Boolean(moved || did || extend) });
   }
 
   changed() {
@@ -338,7 +340,7 @@ Marginalia.label.kinds.spans = class {
     this.width = this.layer.stage.clientWidth;
     if (reveal && caret !== null) this.layer.reveal();
     this.list.reveal();
-    if (held) queueMicrotask(held); // the next suggestion may show the button again
+    held?.();
   }
 
   // a button that what it did has taken away leaves the focus to its neighbour; asked before anything is drawn
