@@ -115,7 +115,12 @@ def test_three_opinions_an_item_means_three_people_each(project: Project) -> Non
         while leases:
             leases = services.submit(project, user, Answer(leases[0].token, uuid4(), draw.choice(labels).pk)).next
 
-    at_once(work, make.people(project, 16), threads=16)
+    everyone = make.people(project, 16)
+    at_once(work, everyone, threads=16)
+    # the last answer on a text may make it one for a fourth person when the others have gone; they come back
+    while any(services.claim(project, user) for user in everyone):
+        for user in everyone:
+            work(user)
     assert violations() == NONE
     for task in Task.objects.all():
         people = set(Annotation.objects.filter(task=task).values_list("annotator", flat=True))
