@@ -39,7 +39,7 @@ def test_a_newcomer_sees_the_loop_in_a_minute(project: Project, dana: User, open
     page.get_by_role("button", name="No").click()
     page.get_by_role("button", name="exchange rate", exact=True).click()
     expect(page.get_by_role("link", name="Your thumb is now in Triage")).to_be_visible()
-    thumb, label = stored(page, 2)
+    label, thumb = stored(page, 2)
     assert (thumb.text, thumb.source, thumb.polarity) == ("Where is my card?", "demo", -1)
     assert label.wanted is not None
     assert label.wanted.name == "exchange rate"
