@@ -16,9 +16,8 @@ from apps.annotation.services.golds import Lesson, lesson
 from apps.annotation.services.values import checked
 from apps.annotation.words import label_words
 from apps.common.errors import InvalidInput
+from apps.common.forms import whole
 from apps.projects.models import Label, Project
-
-BIGINT_DIGITS = 18
 
 
 def page(
@@ -127,10 +126,8 @@ def _lesson(project: Project, request: UserRequest, answer: Annotation | None) -
 
 def _earlier_answer(request: UserRequest, project: Project) -> cards.Card | None:
     """`?item=` opens one of my earlier answers to change it; how history works without JavaScript."""
-    item = request.GET.get("item", "")
-    if not item.isdecimal() or len(item) > BIGINT_DIGITS:
-        return None
-    answer = queries.newest_answer(project, request.user, item_id=int(item))
+    item = whole(request.GET.get("item", ""))
+    answer = queries.newest_answer(project, request.user, item_id=item) if item is not None else None
     return cards.cards_of_answers([answer], project)[0] if answer else None
 
 

@@ -12,9 +12,8 @@ from apps.annotation import queries
 from apps.annotation.cards import Card, Ticked, cards_of, cards_of_answers
 from apps.annotation.forms import AnswerForm
 from apps.annotation.models import Lease, Task
+from apps.common.forms import whole
 from apps.projects.models import Project
-
-DIGITS = 19  # of an id
 
 
 def card(project: Project, user: User, form: AnswerForm, waiting: Sequence[Card]) -> Card | None:
@@ -57,6 +56,6 @@ def _said(project: Project, form: AnswerForm) -> dict[str, Any]:
         return said
     several = project.task_kind == Project.TaskKind.MULTI
     names = ("labels",) if several else ("other", "label")
-    labels = [int(label) for name in names for label in sent.getlist(name) if label.isdecimal() and len(label) < DIGITS]
+    labels = [pk for name in names for label in sent.getlist(name) if (pk := whole(label)) is not None]
     answer = {"labels": labels} if several else next(iter(labels), None)
     return said | {"answer": answer, "ticked": Ticked(frozenset(labels), none="none" in sent)}

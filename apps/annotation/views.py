@@ -17,6 +17,7 @@ from apps.annotation.forms import AnswerForm, TokenForm, TokensForm, UndoForm, f
 from apps.annotation.models import Annotation, Lease
 from apps.annotation.services import answers, golds
 from apps.common.errors import InvalidInput
+from apps.common.forms import whole
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
 
@@ -140,10 +141,8 @@ def label_summary(request: UserRequest, slug: str) -> HttpResponse:
 
 def _just_answered(request: UserRequest, project: Project) -> Annotation | None:
     """`?after=` names the answer that the plain form has just stored."""
-    pk = request.GET.get("after", "")
-    if not pk.isdecimal() or len(pk) > label_pages.BIGINT_DIGITS:
-        return None
-    return Annotation.objects.filter(project=project, annotator=request.user, pk=int(pk)).first()
+    pk = whole(request.GET.get("after", "")) or 0
+    return Annotation.objects.filter(project=project, annotator=request.user, pk=pk).first()
 
 
 def _valid(form: forms.Form) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Both listen to this machine alone and ask for a random password.
 """
 
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -23,6 +24,8 @@ from apps.config import children
 
 SOCKET_PATH_LIMIT = 80  # of 107 bytes; the rest is for ".s.PGSQL.5432" and its lock file
 MIB = 1024 * 1024
+FIRST_PORT = 20_000
+_given: set[int] = set()  # ports whose servers may not listen yet
 
 
 class DidNotStart(Exception):
@@ -40,9 +43,26 @@ def password_in(path: Path) -> str:
 
 
 def free_port() -> int:
+    """One that no outgoing connection is given by the kernel: until a server listens there, anybody's could take it."""
+    for _attempt in range(100):
+        port = FIRST_PORT + secrets.randbelow(_first_outgoing() - FIRST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _first_outgoing() -> int:
+    """Of the ports that the kernel gives away by itself; elsewhere than on Linux they begin higher than this."""
+    try:
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        lowest = 32768
+    return lowest if lowest > FIRST_PORT else 65536
 
 
 def _log_tail(log: Path) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from apps.annotation.models import Audience
 from apps.annotation.services.sending import MOST_PEOPLE
 from apps.common.errors import InvalidInput
+from apps.common.forms import whole
 from apps.explore.list_forms import ItemFilter
 from apps.explore.services import bulk
 from apps.explore.services.bulk import LABEL, QUEUE, RESTORE, SHELVE, Wish
@@ -76,7 +77,7 @@ def chosen(project: Project, can: frozenset[Capability], given: QueryDict) -> li
     """Ids of the rows that were ticked, or of everything that matches the list's filters."""
     if given.get("everything"):
         return bulk.all_that_match(project, filter_of(project, can, given).listing)
-    ids = [int(pk) for pk in given.getlist("item")[:MOST_TICKED] if pk.isdecimal() and len(pk) < 19]
+    ids = [pk for one in given.getlist("item")[:MOST_TICKED] if (pk := whole(one)) is not None]
     if not ids:
         raise InvalidInput(str(_("Tick at least one item.")), field="item")
     return bulk.among(project, ids)

@@ -15,6 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 from apps.accounts.http import UserRequest
 from apps.annotation.models import Change
 from apps.common.errors import InvalidInput
+from apps.common.forms import whole
 from apps.content import search
 from apps.explore import item_words, list_queries, saved_queries
 from apps.explore.list_forms import ItemFilter
@@ -94,7 +95,7 @@ def _figure(share: float) -> str:
 def _around(request: UserRequest, project: Project, form: ItemFilter, page: ItemPage) -> dict[str, Any]:
     valid = not form.errors
     searched = valid and bool(form.filters.q or form.filters.meta)
-    done = request.GET.get("done", "")
+    done = whole(request.GET.get("done", "")) or 0
     return {
         "filtered": bool(form.chosen),
         "has_items": bool(page.rows) or project.items.exists(),
@@ -102,7 +103,7 @@ def _around(request: UserRequest, project: Project, form: ItemFilter, page: Item
         "counted": len(page.rows) if valid and not page.next and not request.GET.get("after") else None,
         "views": saved_queries.views(project, request.user),
         "keywords": _keywords(),
-        "done": Change.objects.filter(project=project, by=request.user, pk=done).first() if _is_id(done) else None,
+        "done": Change.objects.filter(project=project, by=request.user, pk=done).first(),
     }
 
 
@@ -115,10 +116,6 @@ def _keywords() -> dict[str, str]:
         "all": _("Select all items shown"),
         "search": _("Text contains"),
     }
-
-
-def _is_id(given: str) -> bool:
-    return given.isdecimal() and len(given) < 19
 
 
 @login_required

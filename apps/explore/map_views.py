@@ -12,6 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 from apps.accounts.http import UserRequest
 from apps.annotation.models import Prediction, Resolution
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.forms import whole
 from apps.common.wake import wake_on_commit
 from apps.content.models import Item, Split
 from apps.explore import map_files, map_points, map_queries, map_table
@@ -98,10 +99,10 @@ def _shown(project: Project) -> Projection:
 def map_point(request: UserRequest, slug: str) -> HttpResponse:
     """One text with what is known about it, to read beside the map."""
     project = project_for(request.user, slug, need=Capability.VIEW)
-    given = request.GET.get("item", "")
-    if not (given.isascii() and given.isdecimal()) or len(given) > 18:
+    given = whole(request.GET.get("item", ""))
+    if given is None:
         raise InvalidInput(_("Name the text by its number."), field="item")
-    item = get_object_or_404(Item, project=project, pk=int(given))
+    item = get_object_or_404(Item, project=project, pk=given)
     truth = Resolution.objects.filter(item=item).select_related("label").first()
     context = {
         "project": project,

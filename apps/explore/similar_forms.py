@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.forms import whole
 from apps.projects.models import Label, Project
 
 MOST = 500  # items checked at once
@@ -31,7 +32,7 @@ class SimilarForm(forms.Form):
         given = data.getlist("items")[: MOST + 1] if hasattr(data, "getlist") else data.get("items", [])
         field = self.fields["items"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
-        field.choices = [(pk, pk) for pk in map(str, given) if pk.isascii() and pk.isdecimal() and len(pk) < 19]
+        field.choices = [(pk, pk) for pk in map(str, given) if whole(pk) is not None]
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

@@ -17,7 +17,7 @@ from apps.annotation import change_words
 from apps.annotation.models import Change
 from apps.annotation.services import changes
 from apps.common.errors import DomainError, InvalidInput
-from apps.common.forms import first_error
+from apps.common.forms import first_error, whole
 from apps.content.models import Item
 from apps.explore import similar_pages
 from apps.explore.similar_forms import SimilarForm
@@ -31,7 +31,7 @@ from apps.projects.models import Project
 def similar(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.ANNOTATE)
     context = similar_pages.page(project, _item(project, request.GET.get("item", "")))
-    done = _number(request.GET.get("done", ""))
+    done = whole(request.GET.get("done", ""))
     if done is not None:
         context["done"] = _done(request, project, done)
     return render(request, "explore/similar.html", context)
@@ -61,7 +61,7 @@ def similar_label(request: UserRequest, slug: str) -> HttpResponse:
 @require_POST
 def similar_undo(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.ANNOTATE)
-    number = _number(request.POST.get("change", ""))
+    number = whole(request.POST.get("change", ""))
     if number is None:
         raise InvalidInput(_("Name the act that you want to take back."), field="change")
     change = get_object_or_404(_mine(request, project), pk=number)
@@ -96,11 +96,7 @@ def _item(project: Project, given: str) -> Item | None:
     """The item that is named; None without a name, 404 for a name that means nothing here."""
     if not given:
         return None
-    number = _number(given)
+    number = whole(given)
     if number is None:
         raise Http404(_("There is no such text."))
     return get_object_or_404(Item, project=project, pk=number)
-
-
-def _number(given: str) -> int | None:
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None

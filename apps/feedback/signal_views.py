@@ -17,7 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
-from apps.common.forms import first_error
+from apps.common.forms import first_error, whole
 from apps.common.pagination import page_after
 from apps.content.spreadsheet import csv_lines
 from apps.feedback import triage_pages
@@ -67,7 +67,7 @@ def signals(request: UserRequest, slug: str) -> HttpResponse:
 def signals_back(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.TRIAGE)
     given = request.POST.getlist("signal")[:500]
-    pks = [int(pk) for pk in given if pk.isdecimal() and len(pk) < 19]
+    pks = [pk for one in given if (pk := whole(one)) is not None]
     if not pks:
         raise InvalidInput(_("Tick the signals that should come back."), field="signal")
     n = services.bring_back(project, pks)

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from pgvector.django import CosineDistance
 
+from apps.common.forms import whole
 from apps.feedback import priority as formula
 from apps.feedback.models import RegressionCase, Signal, Ticket, TicketMove
 from apps.projects.models import Project
@@ -61,9 +62,8 @@ def tickets(project: Project, by: Filters | None = None) -> QuerySet[Ticket]:
 
 def _saying(words: str) -> Q:
     comment = Signal.objects.filter(ticket=OuterRef("pk"), comment__icontains=words)
-    number = words.removeprefix("#")
-    numbered = Q(number=int(number)) if number.isdecimal() and len(number) < 10 else Q()
-    return Q(text__icontains=words) | Exists(comment) | (numbered if numbered else Q(pk=None))
+    numbered = Q(number=whole(words.removeprefix("#")) or 0)
+    return Q(text__icontains=words) | Exists(comment) | numbered
 
 
 def _with_signals(found: QuerySet[Ticket], by: Filters) -> QuerySet[Ticket]:

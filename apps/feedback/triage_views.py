@@ -19,7 +19,7 @@ from django.views.decorators.vary import vary_on_headers
 from apps.accounts.http import UserRequest
 from apps.accounts.models import User
 from apps.common.errors import InvalidInput
-from apps.common.forms import first_error
+from apps.common.forms import first_error, whole
 from apps.feedback import triage_pages, triage_words
 from apps.feedback import triage_queries as queries
 from apps.feedback.models import Ticket, TicketMove
@@ -46,9 +46,9 @@ def triage(request: UserRequest, slug: str) -> HttpResponse:
     if not request.htmx or not form.is_valid():
         return _page(request, project, form)
     found = queries.tickets(project, form.listing)
-    after = request.GET.get("after", "")
-    if after.isdecimal() and len(after) <= 9:
-        found = queries.after(found, form.listing, int(after))
+    after = whole(request.GET.get("after", ""))
+    if after is not None:
+        found = queries.after(found, form.listing, after)
     return render(request, "feedback/_ticket_rows.html", _rows(project, form, found))
 
 
@@ -132,10 +132,10 @@ def _told(done: Done) -> dict[str, Any]:
 def _ask(request: UserRequest, project: Project, form: MoveForm) -> HttpResponse:
     """The page again, with the question that is still open."""
     numbers = str(form.data.get("numbers", ""))
-    first = numbers.partition(",")[0]
+    first = whole(numbers.partition(",")[0])
     action = form.data.get("action", "")
     filters = TriageFilter(project, request.user, request.GET)
-    shown = _ticket(project, int(first)) if first.isdecimal() and len(first) <= 9 else None
+    shown = _ticket(project, first) if first is not None else None
     asked = {"do": action if action in DIALOGS else "", "numbers": numbers, "seen": form.data.get("seen", "")}
     error = first_error(form) if form.errors else ""
     return _page(request, project, filters, shown, **asked, error=error)
@@ -154,9 +154,9 @@ def _say(request: UserRequest, form: MoveForm, done: Done) -> None:
 
 def _back(request: UserRequest, project: Project, action: str) -> str:
     """To the ticket when it stays in front of the person, otherwise to the list, which shows the next one."""
-    first = request.POST.get("numbers", "").partition(",")[0]
-    stays = action in {"assign", "undo", "reopen"} and first.isdecimal()
-    place = reverse("ticket", args=[project.slug, int(first)]) if stays else reverse("triage", args=[project.slug])
+    first = whole(request.POST.get("numbers", "").partition(",")[0])
+    stays = action in {"assign", "undo", "reopen"} and first is not None
+    place = reverse("ticket", args=[project.slug, first]) if stays else reverse("triage", args=[project.slug])
     query = request.GET.urlencode()
     return f"{place}?{query}" if query else place
 
@@ -176,8 +176,8 @@ def triage_pulse(request: UserRequest, slug: str) -> HttpResponse:
     form = TriageFilter(project, request.user, request.GET)
     if not form.is_valid():
         return HttpResponse(status=204)
-    since = request.GET.get("signature", "").partition("-")[0]
-    moves = queries.moved_by_others(project, request.user, int(since)) if since.isdecimal() else []
+    since = whole(request.GET.get("signature", "").partition("-")[0])
+    moves = queries.moved_by_others(project, request.user, since) if since is not None else []
     return render(request, "feedback/_triage_pulse.html", _pulse(request.user, project, form, signature, moves))
 
 
@@ -208,8 +208,7 @@ def _pulse(
 def triage_find(request: UserRequest, slug: str) -> HttpResponse:
     """Tickets that another one may be a duplicate of."""
     project = _project(request, slug)
-    number = request.GET.get("ticket", "")
-    of = project.tickets.filter(number=int(number)).first() if number.isdecimal() and len(number) <= 9 else None
+    of = project.tickets.filter(number=whole(request.GET.get("ticket", "")) or 0).first()
     found = queries.lookalikes(project, of, request.GET.get("q", "")[:200])
     return render(request, "feedback/_ticket_options.html", {"project": project, "found": found})
 

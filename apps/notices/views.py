@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
-from apps.common.forms import add_refusal
+from apps.common.forms import add_refusal, whole
 from apps.common.pagination import page_after
 from apps.notices import queries, signing
 from apps.notices.forms import MailForm, WebhookForm
@@ -50,8 +50,7 @@ def notice_open(request: UserRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def notices_read(request: UserRequest) -> HttpResponse:
-    through = request.POST.get("through", "")
-    reading.mark_all_read(request.user, through=int(through) if through.isdecimal() and len(through) < 19 else 0)
+    reading.mark_all_read(request.user, through=whole(request.POST.get("through", "")) or 0)
     return redirect("notices")
 
 

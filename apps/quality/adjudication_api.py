@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.forms import whole
 from apps.content.models import Item
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Label, Project
@@ -88,9 +89,8 @@ class AdjudicationsApi(APIView):
         responses=AdjudicationOut(many=True),
     )
     def get(self, request: Request, slug: str) -> Response:
-        after = request.query_params.get("after", "")
-        found = cards.waiting(_project(request, slug))
-        found = found.filter(pk__gt=int(after)) if after.isdecimal() and len(after) < 18 else found
+        after = whole(request.query_params.get("after", ""))
+        found = cards.waiting(_project(request, slug)).filter(pk__gt=after or 0)
         return Response(AdjudicationOut(found[:MOST], many=True).data)
 
     @extend_schema(operation_id="adjudication_ask", request=AskIn, responses={201: AdjudicationOut})

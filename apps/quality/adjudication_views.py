@@ -15,7 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError, InvalidInput
-from apps.common.forms import first_error
+from apps.common.forms import first_error, whole
 from apps.content.models import Item
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
@@ -41,12 +41,8 @@ def adjudicate(request: UserRequest, slug: str) -> HttpResponse:
 
 
 def _shown(request: UserRequest, project: Project) -> Adjudication | None:
-    wanted, after = request.GET.get("row", ""), request.GET.get("after", "")
-    if wanted.isdecimal() and len(wanted) < 18:
-        found = cards.waiting(project).filter(pk=int(wanted)).first()
-        if found is not None:
-            return found
-    return cards.next_after(project, int(after) if after.isdecimal() and len(after) < 18 else 0)
+    found = cards.waiting(project).filter(pk=whole(request.GET.get("row", "")) or 0).first()
+    return found or cards.next_after(project, whole(request.GET.get("after", "")) or 0)
 
 
 def _page(
@@ -81,9 +77,9 @@ def adjudicate_decide(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     """`answer`: the annotation whose answer is right; without it, an answer of the reviewer's own."""
     project = project_for(request.user, slug, need=Capability.REVIEW)
     row = _row(project, pk)
-    chosen = request.POST.get("answer", "")
-    if chosen.isdecimal() and len(chosen) < 18:
-        answer = cards.answer_of(row, int(chosen))
+    chosen = whole(request.POST.get("answer", ""))
+    if chosen is not None:
+        answer = cards.answer_of(row, chosen)
         if answer is None:
             raise DomainError(_("That answer has changed since. Load the page again."))
     else:

@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.annotation.models import Gold, Resolution
 from apps.annotation.services.golds import make_gold, retire
 from apps.common.errors import InvalidInput
-from apps.common.forms import add_refusal
+from apps.common.forms import add_refusal, whole
 from apps.content.models import Item
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Membership, Project
@@ -60,7 +60,7 @@ def gold_item(request: UserRequest, slug: str) -> HttpResponse:
     pk = request.POST.get("item") or request.GET.get("item")
     if not pk:
         return redirect("gold", slug)
-    item = get_object_or_404(Item, project=project, pk=_number(pk))
+    item = get_object_or_404(Item, project=project, pk=whole(pk))
     known = Gold.objects.filter(item=item).first()
     truth = Resolution.objects.filter(item=item).first()
     if request.method == "POST" and "as_it_is" in request.POST:
@@ -92,16 +92,12 @@ def _as_it_is(request: UserRequest, project: Project, item: Item) -> HttpRespons
 @require_POST
 def gold_retire(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.REVIEW)
-    found = Gold.objects.filter(project=project, pk=_number(request.POST.get("item", ""))).first()
+    found = Gold.objects.filter(project=project, pk=whole(request.POST.get("item", ""))).first()
     if found is None:
         raise InvalidInput(_("Name the gold item that is to be retired."), field="item")
     retire(found, request.user)
     messages.success(request, _("It measures nobody any more. Its answer stays as the item's truth."))
     return redirect("gold", slug)
-
-
-def _number(given: str) -> int:
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
 
 
 @login_required

@@ -15,7 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 from apps.accounts.http import UserRequest
 from apps.annotation.models import Annotation
 from apps.common.errors import DomainError, InvalidInput
-from apps.common.forms import first_error
+from apps.common.forms import first_error, whole
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
 from apps.quality import review_queries as queries
@@ -34,7 +34,7 @@ def review(request: UserRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, need=Capability.REVIEW)
     form = SampleForm(project, request.GET)
     context = (
-        _card(request, project, form, first=_number(request.GET.get("answer", "")))
+        _card(request, project, form, first=whole(request.GET.get("answer", "")) or 0)
         | {
             "form": form,
             "authors": queries.by_author(project),
@@ -89,13 +89,10 @@ def review_verdict(request: UserRequest, slug: str) -> HttpResponse:
 
 
 def _annotation(project: Project, pk: str) -> Annotation:
-    if not _number(pk):
+    number = whole(pk)
+    if number is None:
         raise InvalidInput(_("Name the answer that this is about."), field="annotation")
-    return get_object_or_404(Annotation.objects.select_related("item", "annotator"), project=project, pk=int(pk))
-
-
-def _number(given: str) -> int:
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+    return get_object_or_404(Annotation.objects.select_related("item", "annotator"), project=project, pk=number)
 
 
 @login_required

@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
-from apps.common.forms import first_error
+from apps.common.forms import first_error, whole
 from apps.learning import charts
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
@@ -51,12 +51,12 @@ def suspects(request: UserRequest, slug: str) -> HttpResponse:
 
 
 def _list(request: UserRequest, run: SuspectRun) -> dict[str, Any]:
-    after, everything = request.GET.get("after", ""), "all" in request.GET
+    after, everything = whole(request.GET.get("after", ""), 2**31 - 1), "all" in request.GET
     rows = queries.listed(run)
     if not everything:
         rows = rows.filter(state__in=[Suspect.State.LISTED, Suspect.State.ASKED])
-    if after.isascii() and after.isdigit() and len(after) < 10:
-        rows = rows.filter(rank__gt=int(after))
+    if after is not None:
+        rows = rows.filter(rank__gt=after)
     found = list(rows[: ROWS + 1])
     more = len(found) > ROWS
     return {"rows": found[:ROWS], "next": found[ROWS - 1].rank if more else "", "everything": everything}
@@ -98,10 +98,10 @@ def suspects_ask(request: UserRequest, slug: str) -> HttpResponse:
     if act in ("stop", "go_on"):
         services.stop(run, stopped=act == "stop")
         return redirect("suspects", slug)
-    given = request.POST.get("n", str(services.BATCH))
-    if not (given.isascii() and given.isdigit() and 0 < len(given) < 5 and 0 < int(given) <= MOST_AT_ONCE):
+    wanted = whole(request.POST.get("n", str(services.BATCH)), MOST_AT_ONCE)
+    if not wanted:
         raise InvalidInput(_("Ask about 1 to %(most)d at once.") % {"most": MOST_AT_ONCE}, field="n")
-    n = services.ask_again(project, run, request.user, int(given))
+    n = services.ask_again(project, run, request.user, wanted)
     sentence = ngettext(
         "%(n)d text is asked about again, at the front of the queue and without its label.",
         "%(n)d texts are asked about again, at the front of the queue and without their labels.",

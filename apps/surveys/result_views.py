@@ -9,6 +9,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError
+from apps.common.forms import whole
 from apps.common.pagination import page_after
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
@@ -28,8 +29,9 @@ def results_page(request: UserRequest, slug: str, pk: int) -> HttpResponse:
     language = get_language() or ENGLISH
     where = where_of(survey, request.GET.get("where", ""))
     asked = request.GET.get("where", "") if where else ""
-    if request.htmx and request.GET.get("texts", "").isdecimal():
-        question = get_object_or_404(survey.questions, pk=int(request.GET["texts"]))
+    reading = whole(request.GET.get("texts", ""))
+    if request.htmx and reading is not None:
+        question = get_object_or_404(survey.questions, pk=reading)
         context = _texts(question, where, request.GET.get("after", "")) | {"project": project, "where": asked}
         return render(request, "surveys/_texts.html", context | {"survey": survey})
     chosen = results.results(survey, language, where)
@@ -63,10 +65,9 @@ def _texts(question: Question, where: results.Where, after: str) -> dict[str, ob
 def where_of(survey: Survey, asked: str) -> results.Where:
     """A filter that names nothing here filters nothing."""
     question, _colon, value = asked.partition(":")
-    if not (question.isdecimal() and value.isdecimal() and len(value) < 3):
-        return None
-    one = survey.questions.filter(pk=int(question)).exclude(kind=Question.Kind.TEXT).first()
-    return (one, int(value)) if one else None
+    answer = whole(value, 99)
+    one = survey.questions.filter(pk=whole(question) or 0).exclude(kind=Question.Kind.TEXT).first()
+    return (one, answer) if one and answer is not None else None
 
 
 def _words(where: tuple[Question, int], language: str) -> str:

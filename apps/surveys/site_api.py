@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.forms import whole
 from apps.feedback import limits
 from apps.feedback.intake_api import MOST_BYTES, TooLarge, preflight, readable
 from apps.feedback.intake_auth import IntakeKeyAuthentication, key_of, refuse_foreign_origin
@@ -131,7 +132,7 @@ def _definition(survey: Survey, wanted: str, person: str) -> HttpResponse:
 def _taken(request: HttpRequest, survey: Survey) -> HttpResponse:
     given = _body(request)
     answers = given.get("answers")
-    if not isinstance(answers, dict) or not all(name.isdecimal() and len(name) < 19 for name in answers):
+    if not isinstance(answers, dict) or not all(whole(name) is not None for name in answers):
         raise InvalidInput(_("“answers” maps question ids to answers."), field="answers")
     subject = given.get("subject", "")
     key = given.get("id") or ""

@@ -16,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
-from apps.common.forms import add_refusal
+from apps.common.forms import add_refusal, whole
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
 from apps.surveys import queries, services
@@ -196,9 +196,9 @@ def _builder(
     editing: tuple[int, QuestionForm] | None = None,
 ) -> HttpResponse:
     questions = queries.questions(found)
-    wanted = request.GET.get("edit", "")
-    if editing is None and wanted.isdecimal():
-        editing = next(((one.pk, question_form(one)) for one in questions if one.pk == int(wanted)), None)
+    wanted = whole(request.GET.get("edit", ""))
+    if editing is None:
+        editing = next(((one.pk, question_form(one)) for one in questions if one.pk == wanted), None)
     refused = any(each is not None and each.errors for each in (form, adding, editing[1] if editing else None))
     context: dict[str, Any] = {
         "project": project,

@@ -12,7 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import InvalidInput
-from apps.common.forms import add_refusal
+from apps.common.forms import add_refusal, whole
 from apps.projects import access, queries
 from apps.projects.access import Capability
 from apps.projects.forms import LabelForm, PasteForm
@@ -134,8 +134,9 @@ def _list(
     paste: PasteForm | None = None,
 ) -> HttpResponse:
     shown = list(queries.labels(project))
-    if editing is None and request.GET.get("edit", "").isdigit():
-        editing = next((label for label in shown if label.pk == int(request.GET["edit"])), None)
+    if editing is None:
+        wanted = whole(request.GET.get("edit", ""))
+        editing = next((label for label in shown if label.pk == wanted), None)
     if editing is not None and edit_form is None:
         place = next((n for n, label in enumerate(shown, start=1) if label.pk == editing.pk), 1)
         edit_form = LabelForm(initial={name: getattr(editing, name) for name in FIELDS} | {"place": place})
