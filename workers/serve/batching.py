@@ -77,7 +77,8 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Texts."""
-        return sum(work.left() for work in self._waiting)
+        with self._changed:  # a queue that changes under one's eyes cannot be counted
+            return sum(work.left() for work in self._waiting)
 
     def _wait(self) -> float:
         """Seconds of work that wait, as far as it is known how quickly each model reads."""
