@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from apps.config.embedded import free_port
 from workers.learning import checkpoint, encoders, heads
 from workers.learning.checkpoint import WEIGHTS, Manifest
 from workers.serve import wire
-from workers.serve.client import Client, Down
+from workers.serve.client import ANSWER, Client, Down
 from workers.serve.wire import Name
 
 BASE = Path(__file__).resolve().parents[3]
@@ -79,6 +80,13 @@ def transformer(models: Path, path: str, encoder: str, *, task: str = "single") 
     return (path, done.digest)
 
 
+class Patient(Client):
+    """A busy machine is slow, not down."""
+
+    def health(self) -> dict[str, Any]:
+        return dict(json.loads(self._ask("GET", "/health", None, ANSWER)))
+
+
 class Serving:
     def __init__(self, home: Path, *arguments: str, secret: str = SECRET, port: int = 0) -> None:
         self.home, self.port, self.secret, self.arguments = home, port or free_port(), secret, arguments
@@ -97,7 +105,7 @@ class Serving:
             )
         self.wait()
 
-    def wait(self, patience: float = 60) -> None:
+    def wait(self, patience: float = 180) -> None:
         deadline = time.monotonic() + patience
         while True:
             try:
@@ -112,7 +120,7 @@ class Serving:
     def client(self, secret: str = "") -> Client:
         """The same one for the same secret, so that its connections end with the process."""
         secret = secret or self.secret
-        return self._clients.setdefault(secret, Client(self.url, wire.key(secret)))
+        return self._clients.setdefault(secret, Patient(self.url, wire.key(secret)))
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -127,13 +135,13 @@ class Serving:
     def loaded(self) -> list[Name]:
         return [(path, digest) for path, digest in self.client().health()["loaded"]]
 
-    def wait_for(self, name: Name, patience: float = 60) -> None:
+    def wait_for(self, name: Name, patience: float = 120) -> None:
         deadline = time.monotonic() + patience
         while name not in self.loaded():
             assert time.monotonic() < deadline, json.dumps(self.client().health())
             time.sleep(0.05)
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, patience: float = 20) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM, patience: float = 60) -> int:
         assert self.process is not None
         self.process.send_signal(how)
         return self.process.wait(patience)

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ from tests.workers.serve.processes import NGRAMS, Serving, head, serving, transf
 from workers.learning import encoders
 from workers.learning.predict import Predictor
 from workers.serve import graphs
-from workers.serve.client import Busy, Down, Refused
-from workers.serve.wire import Rows
+from workers.serve.client import Busy, Client, Down, Refused
+from workers.serve.wire import Name, Rows
 
 # a thread that ends leaves its connection to the garbage collector
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(home: Path) -> Iterator[Serving]:
-    with serving(home, "--patience", "1.5") as process:
+    with serving(home, "--patience", "300") as process:  # a slow machine must not refuse anybody
         yield process
 
 
@@ -55,7 +55,7 @@ def test_vectors_are_those_of_the_encoder(running: Serving) -> None:
 def test_who_has_no_key_learns_nothing(running: Serving) -> None:
     with pytest.raises(Down, match="401"):
         running.client("another secret").health()
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     connection.request("GET", "/health")
     assert connection.getresponse().status == 401
 
@@ -84,7 +84,7 @@ def test_what_it_cannot_open_is_said_in_words(running: Serving, home: Path) -> N
 
 
 def test_nonsense_is_refused_and_the_process_lives(running: Serving) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     key = {"Authorization": running.client()._headers["Authorization"]}
     for body in (b"{", b"[]", b'{"models": [], "texts": []}', b'{"models": [["a", "b"]], "texts": [1]}'):
         connection.request("POST", "/predict", body, key)
@@ -106,23 +106,29 @@ def test_a_new_version_is_loaded_while_the_previous_one_answers(running: Serving
 
 def test_a_new_version_that_cannot_be_opened_leaves_the_previous_one_serving(running: Serving, home: Path) -> None:
     old, gone = head(home / "models", "3/1"), ("3/2", "0" * 64)
-    for _ in range(3):
+    deadline = time.monotonic() + 60
+    while "3/2" not in [one[0] for one in running.client().health()["failed"]]:
         assert running.client().predict([gone, old], ["text"]).told["model"] == 1
-        time.sleep(0.1)
-    assert [one[0] for one in running.client().health()["failed"]].count("3/2") == 1
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert running.client().predict([gone, old], ["text"]).told["model"] == 1
 
 
 def test_concurrent_requests_share_batches(running: Serving, home: Path) -> None:
     name = head(home / "models", "4/1", encoder=encoders.DEFAULT, says=1)
     client = running.client()
     client.predict([name], ["warm"])
-    before = client.health()
-    with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda n: client.predict([name], [f"question {n}"]), range(96)))
-    after = client.health()
-    assert all(matrix(one).argmax() == 1 for one in found)
-    assert after["requests"] - before["requests"] == 96
-    assert after["batches"] - before["batches"] <= 60
+    deadline = time.monotonic() + 60
+    while True:  # where those who ask are slower than the model, they come one by one: then they come again
+        before = client.health()
+        with ThreadPoolExecutor(16) as pool:
+            found = list(pool.map(lambda n: client.predict([name], [f"question {n}"]), range(96)))
+        after = client.health()
+        assert all(matrix(one).argmax() == 1 for one in found)
+        assert after["requests"] - before["requests"] == 96
+        if after["batches"] - before["batches"] <= 60:
+            break
+        assert time.monotonic() < deadline, "no two requests ever shared a batch"
 
 
 def test_no_request_fails_while_versions_are_promoted_under_load(running: Serving, home: Path) -> None:
@@ -147,10 +153,12 @@ def test_no_request_fails_while_versions_are_promoted_under_load(running: Servin
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for n in range(1, 9):
-        time.sleep(0.3)
-        live[0] = n
-    time.sleep(0.3)
+    deadline = time.monotonic() + 240
+    for n in range(1, 10):
+        enough = time.monotonic() + 0.3
+        while (counted[0] < 12 * n or time.monotonic() < enough) and not wrong and time.monotonic() < deadline:
+            time.sleep(0.01)
+        live[0] = min(n, 8)
     over.set()
     for thread in threads:
         thread.join()
@@ -188,9 +196,13 @@ def test_a_model_whose_graph_would_answer_differently_stays_with_torch(
     assert graphs.quicker(folder, digest, cache) == folder
 
 
-def test_too_much_at_once_is_refused_with_a_time_and_nothing_else_suffers(running: Serving, home: Path) -> None:
-    name = head(home / "models", "6/1", encoder=encoders.DEFAULT)
-    client = running.client()
+def test_too_much_at_once_is_refused_with_a_time_and_nothing_else_suffers(tmp_path: Path) -> None:
+    with serving(tmp_path, "--patience", "0.1") as impatient:  # also a fast machine has more to do than that
+        _ask_for_too_much(impatient, head(tmp_path / "models", "6/1", encoder=encoders.DEFAULT))
+
+
+def _ask_for_too_much(impatient: Serving, name: Name) -> None:
+    client = impatient.client()
     client.predict([name], ["warm"] * 10)
 
     def ask(_n: int) -> str:
@@ -213,7 +225,7 @@ def test_killed_it_is_down_and_warm_after_its_restart_and_asked_to_end_it_finish
         client = process.client()
         client.predict([name], ["text"])
         remembered = tmp_path / "run" / "serve.loaded"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not remembered.exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -224,13 +236,22 @@ def test_killed_it_is_down_and_warm_after_its_restart_and_asked_to_end_it_finish
         process.wait_for(name)  # nobody asked for it
         assert client.predict([name], ["text"]).told["model"] == 0
         with ThreadPoolExecutor(2) as pool:
-            before, deadline = client.health()["requests"], time.monotonic() + 20
-            asked = pool.submit(client.predict, [name], ["a rather long question about a card " * 100] * 500)
-            while client.health()["requests"] == before:
+            deadline = time.monotonic() + 120
+            asked = _in_hand(client, name, pool)
+            while asked.done():  # while we looked: once more
                 assert time.monotonic() < deadline
-                time.sleep(0.02)
-            assert not asked.done()
+                asked = _in_hand(client, name, pool)
             assert process.stop() == 0
-            assert asked.result(5).shape == (500, 3)
+            assert asked.result(60).shape == (500, 3)
         with pytest.raises(Down):
             client.health()
+
+
+def _in_hand(client: Client, name: Name, pool: ThreadPoolExecutor) -> Future[Rows]:
+    """Many long texts that the process has taken and not answered yet."""
+    before, deadline = client.health()["requests"], time.monotonic() + 60
+    asked = pool.submit(client.predict, [name], ["a rather long question about a card " * 100] * 500)
+    while client.health()["requests"] == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return asked
