@@ -32,7 +32,7 @@ def environment(**settings: str) -> dict[str, str]:
 def manage(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(
-        command, cwd=BASE, env=environment(**settings), capture_output=True, text=True, check=False, timeout=120
+        command, cwd=BASE, env=environment(**settings), capture_output=True, text=True, check=False, timeout=240
     )
 
 
@@ -64,7 +64,8 @@ class Up:
         return (self.home / "run" / "web.url").read_text().strip()
 
     def get(self, path: str) -> tuple[int, str]:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(self.url + path, timeout=60) as answer:
             return answer.status, answer.read().decode()
 
     def family(self) -> list[psutil.Process]:
