@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from apps.learning.models import SearchTrial, TrainingRun
 from apps.learning.services import runs
 
+LOOK_EVERY = 0.25  # seconds between looks at the child, where it says nothing
 REPORT_EVERY = 1.0  # seconds: heartbeat, news, and how soon a wish to cancel is seen
 GRACE = 3.0  # seconds a cancelled child has before it is killed: cancel promises five in all
 GRACE_TO_SAVE = 8.0  # seconds for its checkpoint when the worker stops; Celery gives ten
@@ -207,7 +208,7 @@ def supervise(run: TrainingRun, child: Child, *, stopping: Callable[[], bool] = 
     told = 0.0
     try:
         while not child.ended():
-            for line in child.lines(timeout=0.25):
+            for line in child.lines(timeout=LOOK_EVERY):
                 news.take(line)
             if stopping():
                 return _stop(run, child, news, "stopped")
