@@ -142,9 +142,9 @@ def test_several_processes_at_once_end_with_the_same_files(project: Project, mad
     children = [fork.Process(target=_open_in_child, args=(project.pk, items[-1].pk, results)) for _ in range(4)]
     for child in children:
         child.start()
-    found = [results.get(timeout=30) for _ in children]
+    found = [results.get(timeout=120) for _ in children]
     for child in children:
-        child.join(10)
+        child.join(60)
     assert len(set(found)) == 1
     assert found[0][0] == 270
     assert (_folder(project) / "rows.f16").stat().st_size == 270 * 24 * 2
