@@ -342,4 +342,4 @@ def test_a_viewer_reads_the_figures_and_may_not_train(clicks: Project, client_of
 def test_splits_are_drawn_as_everywhere(clicks: Project) -> None:
     content.add_items(clicks, [{"text": f"headline {n}", "external_id": str(n)} for n in range(300)])
     held = Item.objects.filter(project=clicks, split=Split.HOLDOUT).count()
-    assert 10 < held < 60
+    assert 0 < held < 120  # 30 are expected; one honest draw in 10¹³ lies outside
