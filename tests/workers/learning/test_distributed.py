@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.config.embedded import free_port
 from workers.learning.encoders import backbone
 from workers.learning.finetune.distributed import Parallel, launched, parallel
 
@@ -77,7 +78,7 @@ def test_two_processes_end_with_the_metrics_and_weights_of_one(steady_encoder, q
     rows = [{"text": t, "label": label[:6]} for t, label in zip(texts, labels, strict=True)]
     (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     told = {}
-    for name, launcher in (("one", []), ("two", [*LAUNCH, "--num_processes=2", f"--main_process_port={_free_port()}"])):
+    for name, launcher in (("one", []), ("two", [*LAUNCH, "--num_processes=2", f"--main_process_port={free_port()}"])):
         command = [sys.executable, *launcher, "-m", "workers.learning", "train", str(tmp_path / "rows.jsonl")]
         wish = ["--label-col=label", "--kind=transformer", "--epochs=2", "--device=cpu", f"--encoder={steady_encoder}"]
         wish += ["--config", "dev_share=0.2"]
@@ -87,7 +88,7 @@ def test_two_processes_end_with_the_metrics_and_weights_of_one(steady_encoder, q
             env=os.environ | ONE_BY_ONE,
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=280,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
@@ -103,11 +104,3 @@ def test_two_processes_end_with_the_metrics_and_weights_of_one(steady_encoder, q
     assert set(first) == set(second)
     for name, tensor in first.items():
         np.testing.assert_allclose(second[name], tensor, atol=2e-3, err_msg=name)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
