@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.middleware import csrf
 from django.test import Client
 
 from apps.accounts.models import User
@@ -13,6 +14,9 @@ from apps.projects.models import Label, Membership, Project, Role
 
 ClientOf = Callable[[User], Client]
 LABELS = ("card arrival", "exchange rate", "top up failed")
+
+# Tokens are drawn anew for every page: of letters and digits, one in four thousand spells "Bob" where no Bob may stand.
+csrf.CSRF_ALLOWED_CHARS = "QXZ"
 
 
 @pytest.fixture(autouse=True)
