@@ -84,7 +84,7 @@ def test_a_smaller_share_holds_for_tasks_that_nobody_has_taken(shared: Project, 
         change(shared, 0.25)
     several = set(Task.objects.filter(wanted=3).values_list("pk", flat=True))
     assert wanted().keys() == {1, 3}
-    assert 70 < len(several) < 135
+    assert 45 < len(several) < 160
     assert taken < several, "what somebody holds stays for three"
     change(shared, 0.0)
     assert set(Task.objects.filter(wanted=3).values_list("pk", flat=True)) == taken
