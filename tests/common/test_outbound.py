@@ -166,7 +166,7 @@ def test_an_answer_by_drops_is_cut_off(
     began = time.monotonic()
     with pytest.raises(outbound.Unreachable, match="in time"):
         outbound.post(f"http://127.0.0.1:{port}/", b"", {})
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30, "the whole answer takes 85 seconds"
 
 
 def test_errors_say_nothing_of_the_other_side(settings: Any) -> None:

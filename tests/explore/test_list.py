@@ -76,9 +76,9 @@ def test_filters_by_what_people_say(
     a, b, c, d, e, f = pool
     labels[2].group = "money"
     labels[2].save()
-    truth(a, labels[0], agreement=1.0)
+    first = truth(a, labels[0], agreement=1.0)
     truth(b, labels[1], agreement=0.5)
-    truth(c, labels[2])
+    last = truth(c, labels[2])
     opinion(a, bob, labels[0])
     opinion(b, bob, labels[0], flagged=True)
     opinion(b, bob, labels[1], revision=2)  # the flag was taken back
@@ -89,7 +89,7 @@ def test_filters_by_what_people_say(
     Adjudication.objects.create(project=project, item=d, why="flagged")
     Task.objects.create(project=project, item=e, split="pool", reason="suspect", rank=1)
     Gold.objects.create(project=project, item=c, label=labels[2])
-    day = timezone.localdate()
+    since, until = (timezone.localdate(decided.changed_at) for decided in (first, last))  # midnight may lie between
     client = client_of(rita)
     for query, expected in (
         ({"group": "money"}, {c}),
@@ -103,8 +103,8 @@ def test_filters_by_what_people_say(
         ({"disputed": "on"}, {b, d}),
         ({"reason": "suspect"}, {e}),
         ({"gold": "on"}, {c}),
-        ({"decided_since": day, "decided_until": day}, {a, b, c}),
-        ({"decided_since": day + timedelta(days=1)}, set()),
+        ({"decided_since": since, "decided_until": until}, {a, b, c}),
+        ({"decided_since": until + timedelta(days=1)}, set()),
     ):
         assert shown(client.get(URL, query)) == {item.pk for item in expected}, query
 

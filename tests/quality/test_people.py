@@ -52,7 +52,8 @@ def says(
 
 
 def today() -> Period:
-    return Period(timezone.localdate(), timezone.localdate())
+    """And the day before: midnight may have come since somebody answered."""
+    return Period(timezone.localdate() - timedelta(days=1), timezone.localdate())
 
 
 def one(project: Project, user: User, period: Period | None = None) -> queries.Work:
@@ -61,7 +62,7 @@ def one(project: Project, user: User, period: Period | None = None) -> queries.W
 
 def test_items_belong_to_the_day_of_their_first_answer(project: Project, bob: User) -> None:
     old, new, back, bulk = make.items(project, 4)
-    says(project, bob, old, days=40)
+    first = says(project, bob, old, days=40)
     says(project, bob, old)  # changed today
     says(project, bob, new)
     says(project, bob, back)
@@ -69,7 +70,7 @@ def test_items_belong_to_the_day_of_their_first_answer(project: Project, bob: Us
     says(project, bob, bulk, task=None, seconds=None)
     found = one(project, bob)
     assert (found.items, found.at_once) == (1, 1)
-    month_ago = timezone.localdate() - timedelta(days=40)
+    month_ago = timezone.localdate(first.created_at)
     assert one(project, bob, Period(month_ago, month_ago)).items == 1
 
 
@@ -105,8 +106,8 @@ def test_gold_and_reviews_are_those_of_the_period(project: Project, alice: User,
     found = one(project, bob)
     assert (found.gold.right, found.gold.n) == (1, 2)
     assert (found.reviewed.right, found.reviewed.n) == (1, 1)
-    yesterday = timezone.localdate() - timedelta(days=1)
-    assert one(project, bob, Period(yesterday, yesterday)).gold.n == 0
+    before = today().first - timedelta(days=1)
+    assert one(project, bob, Period(before, before)).gold.n == 0
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
@@ -114,8 +115,8 @@ def test_the_file_for_pay_has_a_row_each_and_no_formula(
     project: Project, alice: User, bob: User, client_of: ClientOf, sign: str
 ) -> None:
     User.objects.filter(pk=bob.pk).update(name=f'{sign}HYPERLINK("http://evil")')
-    says(project, bob, make.items(project, 1)[0], seconds=36.0)
-    day = timezone.localdate().isoformat()
+    said = says(project, bob, make.items(project, 1)[0], seconds=36.0)
+    day = timezone.localdate(said.created_at).isoformat()
     reply = client_of(alice).get("/p/bank/people-work.csv", {"start": day, "end": day})
     text = b"".join(reply.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = {row["email"]: row for row in csv.DictReader(StringIO(text))}
