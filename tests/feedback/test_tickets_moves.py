@@ -97,7 +97,7 @@ def test_of_two_managers_at_once_one_moves_the_ticket(project: Project, dana: Us
 
     def decide(by: User, action: str, **values: Any) -> None:
         seen = Ticket.objects.select_related("project").get(pk=ticket.pk)
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             tickets.act(seen, action, by, **values)
             outcomes.append(action)
@@ -113,7 +113,7 @@ def test_of_two_managers_at_once_one_moves_the_ticket(project: Project, dana: Us
     for one in both:
         one.start()
     for one in both:
-        one.join(30)
+        one.join(60)
     assert sorted(outcomes) in (["accept", "refused"], ["dismiss", "refused"])
     assert TicketMove.objects.count() == 1
     stands = Ticket.objects.get().state

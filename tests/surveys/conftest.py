@@ -4,6 +4,7 @@ from apps.accounts.models import User
 from apps.projects.models import Project
 from apps.surveys import services
 from apps.surveys.models import Survey
+from tests.feedback.conftest import _patient  # noqa: F401 - the same limits count here
 
 QUESTIONS = [
     {"kind": "rating", "wording_en": "How good was the answer?", "wording_zh": "回答好不好？", "required": True},

@@ -149,9 +149,10 @@ def test_results_of_those_who_gave_one_answer(survey: Survey, dana: User, client
 
 
 def test_ratings_are_followed_by_week(survey: Survey) -> None:
+    now = timezone.now()
     for weeks, rating in ((2, 1), (2, 2), (0, 5)):
         sent = respond(survey, {"rating": rating}).response
-        Response.objects.filter(pk=sent.pk).update(at=timezone.now() - timedelta(weeks=weeks))
+        Response.objects.filter(pk=sent.pk).update(at=now - timedelta(weeks=weeks))
     rating = next(one for one in results.results(survey, "en").results if one.question.kind == "rating")
     assert [(week.n, week.value) for week in rating.weeks] == [(2, 1.5), (0, None), (1, 5)]
     assert rating.trend
