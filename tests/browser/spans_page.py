@@ -122,6 +122,7 @@ def marked(page: Page) -> list[str]:
     return found
 
 
-def said(page: Page) -> str:
-    page.wait_for_timeout(60)  # an announcement waits 30 ms
-    return page.locator("#announce").inner_text()
+def mouse_up(page: Page) -> None:
+    """What was pulled over is taken over a moment later, after what this asks for was done."""
+    page.mouse.up()
+    page.evaluate("() => new Promise((done) => { setTimeout(done); })")

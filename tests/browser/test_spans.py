@@ -17,7 +17,7 @@ from tests.browser.spans_page import (
     handed_out,
     hard_texts,
     marked,
-    said,
+    mouse_up,
     spans_project,
     stored,
     suggest,
@@ -46,7 +46,7 @@ def test_a_whole_sitting_by_keyboard_alone(open_page: Open, project: Project, bo
     # select two words, give them a label; the word at the caret needs no selection
     press(page, "Control+Home", "Control+Shift+ArrowRight", "Control+Shift+ArrowRight", "1")
     assert marked(page) == ["person “Angela Merkel”"]
-    assert said(page) == "Marked as person: “Angela Merkel”."
+    expect(page.locator("#announce")).to_have_text("Marked as person: “Angela Merkel”.")
     press(page, "Escape", "End", "ArrowLeft", "2")
     assert marked(page)[1] == "place “Berlin”"
     # too short, extended by a character each; then the other end
@@ -195,7 +195,7 @@ def test_any_text_goes_through_page_and_server_unharmed(
         page.mouse.move(box["x"] + rng.random() * 80, box["y"] + 25)
         page.mouse.down()
         page.mouse.move(box["x"] + 100 + rng.random() * 200, box["y"] + box["height"] - 15)
-        page.mouse.up()
+        mouse_up(page)
         press(page, "2")
         sent = page.evaluate("Marginalia.label.desk.kind.marks.value().length")
         assert page.evaluate("document.querySelector('.reading').textContent") == task.item.text
@@ -383,4 +383,4 @@ def drag(page: Page, first: str, last: str) -> None:
     page.mouse.move(x - widths[0] / 2 + 1, y)
     page.mouse.down()
     page.mouse.move(to_x + widths[1] / 2 - 1, to_y, steps=4)
-    page.mouse.up()
+    mouse_up(page)
