@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import expect
 
 from apps.accounts.models import User
 from apps.annotation import services
@@ -15,24 +15,22 @@ from apps.notices.models import Notice
 from apps.projects.models import Label, Project
 from tests.annotation import make
 from tests.browser.conftest import Open, suggest
-from tests.browser.label_page import PAGE, focused, saved, standing, text, wait_text
+from tests.browser.label_page import (
+    PAGE,
+    focused,
+    holding,
+    in_one_breath,
+    let_go,
+    only_by_hand,
+    saved,
+    standing,
+    stop_the_clock,
+    text,
+    wait_text,
+)
 from tests.conftest import ClientOf
 
 DRAFTS = "() => Object.keys(localStorage).filter((place) => place.includes('draft')).length"
-
-
-def holding(page: Page) -> list[Route]:
-    """The first answer is on its way until the test lets it go."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if held:
-            route.continue_()
-        else:
-            held.append(route)
-
-    page.route("**/label/submit/", hold)
-    return held
 
 
 def test_a_double_click_answers_one_text(open_page: Open, project: Project, texts: list[Task], bob: User) -> None:
@@ -52,13 +50,8 @@ def test_enter_twice_in_a_flash_answers_one_text(
 ) -> None:
     suggest(project, *project.labels.all())
     page = open_page(bob, PAGE)
-    both = """
-      const enter = () => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
-      enter(); enter();
-    """
     page.locator("#item-heading").focus()
-    page.evaluate(both)
-    wait_text(page, texts[1].item.text)
+    assert in_one_breath(page, "Enter", "Enter") == [texts[1].item.text] * 2
     saved(page)
     assert Annotation.objects.count() == 1
 
@@ -186,8 +179,7 @@ def test_a_late_refusal_waits_behind_what_is_being_written(
     page.keyboard.press("c")
     page.keyboard.type("I was ")
     Label.objects.filter(pk=second.pk).update(archived_at="2026-01-01T00:00Z")
-    page.wait_for_timeout(50)
-    held[0].continue_()
+    let_go(page, held)
     expect(page.locator("#notice")).to_contain_text("archived")
     expect(page.locator("#notice")).to_contain_text(texts[0].item.text)
     page.keyboard.type("writing 1s2")
@@ -222,11 +214,14 @@ def test_looking_back_right_after_an_answer_finds_it(
 ) -> None:
     page = open_page(bob, PAGE)
     held = holding(page)
+    stop_the_clock(page)  # the page waits a second and a half for an answer, a slow machine needs longer for one
     page.keyboard.press("1")
     page.keyboard.press("k")
-    page.wait_for_timeout(200)
+    page.clock.run_for(200)
     assert text(page) == texts[1].item.text
-    held[0].continue_()
+    let_go(page, held)
+    saved(page)
+    page.clock.resume()
     expect(page.locator("#do-present")).to_be_visible()
     assert text(page) == texts[0].item.text
 
@@ -271,6 +266,7 @@ def test_the_way_back_in_stays_in_sight_while_one_goes_on(
     page.keyboard.press("2")
     expect(page.locator("#saved")).to_have_text("2 unsent")
     expect(page.locator("#notice a")).to_have_attribute("href", re.compile("login"))
+    only_by_hand(page)
     page.context.add_cookies(kept)  # type: ignore[arg-type]
     page.locator("#notice button").click()
     saved(page)
@@ -288,6 +284,7 @@ def test_unsent_answers_are_not_given_in_somebody_elses_name(
     page.keyboard.press("1")
     expect(page.locator("#notice")).to_contain_text("signed out")
     assert not Annotation.objects.exists()
+    only_by_hand(page)
     page.context.clear_cookies()
     page.context.add_cookies(mine)  # type: ignore[arg-type]
     page.locator("#notice button").click()
