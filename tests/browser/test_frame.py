@@ -60,9 +60,9 @@ def test_the_palette_says_when_nothing_fits_and_escape_closes_it(open_page: Open
     page = open_page(alice, "/p/bank/")
     pressed(page, "Control+k")
     page.keyboard.type("zzz")
-    assert page.get_by_text("Nothing is called that here.").is_visible()
+    expect(page.get_by_text("Nothing is called that here.")).to_be_visible()
     pressed(page, "Escape")
-    assert page.locator("dialog[open]").count() == 0
+    expect(page.locator("dialog[open]")).to_have_count(0)
 
 
 def test_question_mark_shows_the_keys_with_the_persons_own(open_page: Open, alice: User) -> None:
@@ -122,7 +122,7 @@ def test_moving_a_label_keeps_the_focus_on_its_arrow(open_page: Open, alice: Use
     page.focus(f"#up-{last.pk}")
     pressed(page, "Enter")
     expect(page.locator("#announce")).to_contain_text("moved up")
-    assert page.evaluate("document.activeElement.id") == f"up-{last.pk}"
+    expect(page.locator(f"#up-{last.pk}")).to_be_focused()
 
 
 def test_a_dark_theme_is_there_before_the_first_paint(open_page: Open, alice: User) -> None:

@@ -75,6 +75,7 @@ def test_what_was_ticked_is_labelled_and_taken_back(
         page.locator(f'[data-item="{item.pk}"] input').check()
     page.locator("#pick-these").click()
     expect(page.locator("h1")).to_contain_text("these 2 items")
+    page.wait_for_load_state()  # its styles with it
     clean(page)
     page.locator("select[name=label]").select_option(label="exchange rate")
     page.get_by_role("button", name="Set the label").click()

@@ -69,6 +69,7 @@ def test_doubted_labels_and_gold_candidates_are_gone_through_by_keys(
     expect(rows.nth(1)).to_be_focused()
     page.keyboard.press("e")  # the second one's suggestion is taken
     expect(rows).to_have_count(2)
+    page.wait_for_load_state()  # a new page: its keys are bound when it has loaded
     assert Suspect.objects.get(rank=2).state == "wrong"
     page.keyboard.press("a")  # the first one is right as it is
     expect(rows).to_have_count(1)

@@ -40,6 +40,7 @@ def test_a_group_is_chosen_checked_labelled_and_taken_back_by_keys(
     expect(counter).to_have_text("2 checked")
     page.keyboard.press("2")
     expect(page.get_by_text("2 texts labelled")).to_be_visible()
+    page.wait_for_load_state()  # a new page: its keys are bound when it has loaded
     chosen = project.labels.all()[1]
     assert Resolution.objects.filter(label=chosen).count() == 2
     page.keyboard.press("z")
@@ -59,6 +60,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
     check(page)
     page.locator("[data-digit='1']").click()
     expect(page.locator("#similar-done")).to_be_visible()
+    page.wait_for_load_state()  # its styles with it
     check(page)
     Project.objects.update(task_kind="multi")
     page.goto(f"/p/bank/similar/?item={made[1].pk}")

@@ -19,8 +19,13 @@ def numbers(page: Page) -> list[int]:
     return [int(row) for row in page.eval_on_selector_all(".ticket-row", "rows => rows.map(row => row.dataset.number)")]
 
 
-def saved(page: Page) -> None:
-    expect(page.locator("#saved")).to_have_attribute("data-state", "saved")
+def saved(page: Page, *, seconds: float = 20) -> None:
+    expect(page.locator("#saved")).to_have_attribute("data-state", "saved", timeout=seconds * 1_000)
+
+
+def fetched(page: Page, number: int) -> None:
+    """The ticket lies ready in the page, to be shown at once."""
+    page.wait_for_function("number => Marginalia.triage.desk.reader.pieces.has(number)", arg=number)
 
 
 def focused(page: Page) -> str:
@@ -28,7 +33,7 @@ def focused(page: Page) -> str:
 
 
 def states() -> dict[int, str]:
-    return dict(Ticket.objects.values_list("number", "state"))
+    return dict(Ticket.objects.order_by("number").values_list("number", "state"))
 
 
 def press(page: Page, *keys: str) -> None:
