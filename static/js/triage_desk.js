@@ -12,6 +12,7 @@ Marginalia.triage.Desk = class {
     this.states = (root.dataset.states || "").split(",").filter(Boolean);
     this.gone = new Set(); // numbers that left this list by a decision made here
     this.done = []; // what can be taken back, newest last
+    this.turns = 0; // how often rows have left or come back
     this.decided = 0;
     this.last = Number(root.dataset.last) || 0; // of an earlier sitting
     this.outbox = new Marginalia.label.Outbox({ name: root.dataset.store, deliver: (op) => this.deliver(op), changed: () => {} });
@@ -36,6 +37,7 @@ Marginalia.triage.Desk = class {
   }
 
   away(numbers) {
+    this.turns += 1;
     for (const number of numbers) this.gone.add(number);
     return this.list.take(numbers);
   }
@@ -91,7 +93,12 @@ Marginalia.triage.Desk = class {
   }
 
   async reload() {
-    const html = await this.post.piece(this.root.dataset.page + (this.root.dataset.query ? `?${this.root.dataset.query}` : "")).catch(() => null);
+    let html, turns;
+    do { // a list that was made before the last decision, or before it was taken back, is no news
+      await this.outbox.sent(5_000);
+      turns = this.turns;
+      html = await this.post.piece(this.root.dataset.page + (this.root.dataset.query ? `?${this.root.dataset.query}` : "")).catch(() => null);
+    } while (html !== null && turns !== this.turns);
     if (html === null) return;
     this.list.replace(Marginalia.triage.parse(html), this.gone);
     if (!this.list.row(this.reader.shown) && this.list.numbers.length && !this.reader.shown) this.go(this.list.numbers[0], { focus: false });
@@ -176,6 +183,7 @@ Marginalia.triage.Desk = class {
   }
 
   back(places) {
+    this.turns += 1;
     for (const { number } of places) this.gone.delete(number);
     this.list.put(places);
   }

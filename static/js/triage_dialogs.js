@@ -39,6 +39,7 @@ Marginalia.triage.Dialogs = class {
     const { action } = dialog.dataset;
     const values = Object.fromEntries(new FormData(dialog.querySelector("form"), event.submitter));
     for (const spare of ["csrfmiddlewaretoken", "numbers", "seen", "action"]) delete values[spare];
+    if (action === "duplicate" && this.picker.late) { this.picker.wanted = true; return; } // Enter was quicker than the search
     if (action === "duplicate") values.of = this.picker.chosen || values.of;
     if (values.until && values.until !== "date") delete values.date;
     if (values.until && values.until !== "reach") delete values.reach;
@@ -91,10 +92,14 @@ Marginalia.triage.Dialogs = class {
 // the other ticket: those most like it first; typing searches among all
 Marginalia.triage.Picker = class {
   constructor({ dialog, find }) {
-    Object.assign(this, { dialog, find, of: 0, at: -1, asked: 0 });
+    // late: the list is not yet about what was typed; wanted: it is to be taken as soon as it is
+    Object.assign(this, { dialog, find, of: 0, at: -1, asked: 0, late: false, wanted: false });
     this.field = dialog.querySelector("#duplicate-of");
     this.options = dialog.querySelector("#duplicate-list");
-    this.field.addEventListener("input", () => { clearTimeout(this.soon); this.soon = setTimeout(() => this.search(), 150); });
+    this.field.addEventListener("input", () => {
+      this.expect(true);
+      this.soon = setTimeout(() => this.search(), 150);
+    });
     this.field.addEventListener("keydown", (event) => this.key(event));
     this.options.addEventListener("click", (event) => {
       const option = event.target.closest("[data-number]");
@@ -112,7 +117,15 @@ Marginalia.triage.Picker = class {
     return this.all[this.at]?.dataset.number || "";
   }
 
+  // what is on its way is not asked for any more
+  expect(late) {
+    clearTimeout(this.soon);
+    this.asked += 1;
+    Object.assign(this, { late, wanted: false });
+  }
+
   start(number) {
+    this.expect(false);
     this.of = number;
     this.options.replaceChildren();
     this.mark(-1);
@@ -124,9 +137,14 @@ Marginalia.triage.Picker = class {
     const turn = ++this.asked;
     const address = `${this.find}?${new URLSearchParams({ ticket: this.of, q: this.field.value })}`;
     const response = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
-    if (!response?.ok || turn !== this.asked) return;
-    this.options.replaceChildren(Marginalia.triage.parse(await response.text()));
+    const html = response?.ok ? await response.text().catch(() => "") : "";
+    if (turn !== this.asked) return;
+    this.late = false;
+    this.options.replaceChildren(Marginalia.triage.parse(html));
     this.mark(this.all.length ? 0 : -1);
+    if (!this.wanted || !this.dialog.open) return;
+    this.wanted = false;
+    this.dialog.querySelector("form").requestSubmit();
   }
 
   mark(at) {
