@@ -30,8 +30,9 @@
     setTimeout(async () => {
       if (turn !== asked) return; // the pointer has moved on
       const answer = await fetch(`${root.dataset.point}?item=${points.ids[i]}`).catch(() => null);
+      const piece = answer?.ok ? await answer.text().catch(() => "") : "";
       if (turn !== asked) return;
-      if (answer?.ok) reader.innerHTML = await answer.text();
+      if (piece) reader.innerHTML = piece;
       else reader.textContent = answer?.status === 404 ? words.gone : Marginalia.words.offline;
     }, 120);
   }
