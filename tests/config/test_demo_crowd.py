@@ -15,6 +15,7 @@ from apps.projects.models import Label, Membership, Project, Role
 from apps.quality.models import Review
 
 pytestmark = pytest.mark.django_db
+ANSWERS = 150  # who is handed what is drawn: of fewer, too few may be left to send back
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def bank(monkeypatch: pytest.MonkeyPatch) -> Project:
         annotation.take_in(ImportJob.objects.get(pk=job_id).project)
 
     monkeypatch.setattr(others.import_file, "delay", at_once)
-    monkeypatch.setattr(others, "ANSWERS", 45)
+    monkeypatch.setattr(others, "ANSWERS", ANSWERS)
     seed.people()
     return Project.objects.get(slug=seed.SLUG)
 
@@ -42,7 +43,7 @@ def test_both_come_with_answers_disagreements_golds_and_reviews(bank: Project) -
     for small in others.ALL:
         project = Project.objects.get(slug=small.slug)
         assert Item.objects.filter(project=project).count() == len(others.truths(small)) == 400
-        assert Annotation.objects.filter(project=project).count() == 45
+        assert Annotation.objects.filter(project=project).count() == ANSWERS
         assert Gold.objects.filter(project=project).count() == crowd.GOLDS
         assert Resolution.objects.filter(project=project).exclude(how="gold").count() > 10
         assert Review.objects.filter(project=project, verdict="rejected").count() == crowd.SENT_BACK
