@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.projects.models import Project
 
 _TOTALS = """

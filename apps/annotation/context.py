@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 
 MESSAGES = 5  # of a thread, those right before the item
 LENGTH = 600  # characters of each

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.projects.models import Label, Project
 from workers.learning import quality
 from workers.learning.types import Span

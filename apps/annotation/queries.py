@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Arrival, Comment, Prediction, Resolution, Task
-from apps.annotation.rows import first
+from apps.common.rows import first
 from apps.content.models import Item, Split
 from apps.projects.models import Project
 

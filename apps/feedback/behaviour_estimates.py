@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.feedback.behaviour_queries import CAPPED, MEMORY, person_cap
 from apps.feedback.behaviour_words import translated
 from apps.projects.models import Project

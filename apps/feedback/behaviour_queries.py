@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from apps.annotation.rows import rows
 from apps.common.numbers import per_cent
+from apps.common.rows import rows
 from apps.feedback.models import FeedbackPolicy
 from apps.projects.models import Label, Project
 from apps.registry.models import ModelVersion

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from apps.annotation.rows import Row, rows
+from apps.common.rows import Row, rows
 from apps.feedback.intake_checks import Event
 from apps.feedback.models import IntakeKey
 from apps.projects.models import Project

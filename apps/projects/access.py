@@ -8,6 +8,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
+from apps.common.rows import columns, first, made
 from apps.projects.models import Project, Role
 
 
@@ -45,21 +46,19 @@ def capabilities(user: User, project: Project) -> frozenset[Capability]:
     return CAN[role] if role else frozenset()
 
 
-_PROJECT_WITH_ROLE = """
-SELECT p.*, m.role AS its_role
+_PROJECT_WITH_ROLE = f"""
+SELECT {columns(Project, "p")}, m.role
 FROM projects_project p LEFT JOIN projects_membership m ON m.project_id = p.id AND m.user_id = %(user)s
 WHERE p.slug = %(slug)s AND p.archived_at IS NULL AND (m.role IS NOT NULL OR %(superuser)s)
-"""
+"""  # noqa: S608  # names of columns
 
 
 def project_for(user: User, slug: str, *, need: Capability) -> Project:
     """The project with its members' capabilities checked. Missing and foreign look alike."""
-    # raw, because every request of a project passes here and building this query takes Django longer than running it
-    values = {"slug": slug, "user": user.pk, "superuser": user.is_superuser}
-    project = next(iter(Project.objects.raw(_PROJECT_WITH_ROLE, values)), None)
-    if project is None:
+    found = first(_PROJECT_WITH_ROLE, {"slug": slug, "user": user.pk, "superuser": user.is_superuser})
+    if found is None:
         raise Http404
-    role = Role.ADMINISTRATOR if user.is_superuser else Role(vars(project)["its_role"])
+    project, role = made(Project, found), Role.ADMINISTRATOR if user.is_superuser else Role(found[-1])
     if need not in CAN[role]:
         raise PermissionDenied(_("Your role in this project does not allow this. Ask its administrator."))
     return project

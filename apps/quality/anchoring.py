@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.annotation.opinion_table import closeness
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.projects.models import Project
 from workers.learning.intervals import wilson
 

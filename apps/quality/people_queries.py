@@ -9,8 +9,8 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.annotation import opinion_table
 from apps.annotation.models import Resolution
-from apps.annotation.rows import rows
 from apps.annotation.services.golds import Accuracy
+from apps.common.rows import rows
 from apps.projects.models import Project
 from apps.quality import gold_queries, review_queries
 

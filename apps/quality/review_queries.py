@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation
-from apps.annotation.rows import rows
 from apps.annotation.services.golds import Accuracy
+from apps.common.rows import rows
 from apps.projects.models import Project
 from apps.quality.models import Review
 from apps.registry import queries as registry

@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Lease, Task
 from apps.annotation.queries import newest_answer
-from apps.annotation.rows import Again, in_one_transaction, one
+from apps.annotation.races import Again, in_one_transaction
 from apps.annotation.services.handout import claim_within
 from apps.annotation.services.opinions import (
     Place,
     Saying,
     place_by_token,
     place_on_task,
+    stored_and_stands,
     write_beside,
     write_counted,
 )
@@ -63,10 +64,10 @@ class Conflict(DomainError):
 def submit(project: Project, user: User, answer: Answer) -> Submitted:
     """Stores the answer and hands out the next item, in one transaction. Sending it again changes nothing."""
     said = Saying(answer.key, answer.label, answer.value, answer.undecided, answer.note, answer.flagged, answer.seconds)
-    known = _known(project, user, said)
+    place = place_by_token(project, user, answer.token, said)
+    known = _known(project, user, said, place)
     if known is not None:
         return Submitted(known, "repeat", claim_within(project, user))
-    place = place_by_token(project, user, answer.token)
     if place is None:
         raise DomainError(_("This item was not handed out to you. Load the page again to get the next one."))
     annotation = _say(project, user, place, said, answer.base)
@@ -184,17 +185,9 @@ def _text(project: Project, place: Place) -> str:
     return Item.objects.values_list("text", flat=True).get(pk=place.item)
 
 
-_KNOWN = """
-SELECT (SELECT id FROM annotation_annotation WHERE annotator_id = %(user)s AND key = %(key)s),
-       EXISTS (SELECT 1 FROM projects_label
-               WHERE id = %(label)s AND project_id = %(project)s AND archived_at IS NULL)
-"""
-
-
-def _known(project: Project, user: User, said: Saying) -> Annotation | None:
+def _known(project: Project, user: User, said: Saying, place: Place | None = None) -> Annotation | None:
     """The annotation already stored under this key; None for a new one, whose form is then checked."""
-    values = {"user": user.pk, "key": said.key, "label": said.label, "project": project.pk}
-    known, label_stands = one(_KNOWN, values)
+    known, label_stands = (place.stored, place.label_stands) if place else stored_and_stands(project, user, said)
     if known is not None:
         return _repeated(known, project, said)
     _check_form(project, said)

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from apps.accounts.models import User
 from apps.annotation.models import Audience, Lease, Task
-from apps.annotation.rows import one, rows
+from apps.common.rows import one, rows
 from apps.content.models import Item, Split
 from apps.projects.access import CAN, Capability
 from apps.projects.models import Project

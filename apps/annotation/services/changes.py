@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Change, Resolution
-from apps.annotation.rows import Row, rows
 from apps.annotation.services.former_labels import bring_back_gold, bring_back_labels
 from apps.annotation.services.restoring import restore
 from apps.annotation.services.unsending import put_back
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.rows import Row, rows
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Project
 

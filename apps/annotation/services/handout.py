@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Lease, Task
-from apps.annotation.rows import Again, Row, first, in_one_transaction, one, rows
+from apps.annotation.races import Again, in_one_transaction
 from apps.annotation.services.claim_sql import ANY_FOR_ME, CLAIMS
 from apps.common.errors import DomainError
+from apps.common.rows import Row, first, one, rows
 from apps.content.models import Item
 from apps.projects.models import Project
 

@@ -7,8 +7,8 @@ from django.db.models.functions import Greatest
 
 from apps.annotation.models import Arrival, Task
 from apps.annotation.queries import holdout_labelled
-from apps.annotation.rows import one, rows
 from apps.annotation.services.handout import overlap_draw
+from apps.common.rows import one, rows
 from apps.projects.models import Project
 
 SLICE = 20_000  # items in one transaction

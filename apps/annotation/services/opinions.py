@@ -7,9 +7,9 @@ from uuid import UUID
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Lease, Task
-from apps.annotation.rows import first, one
 from apps.annotation.services.truth import SETTLE, Verdict, settle_values
 from apps.annotation.services.values import parts
+from apps.common.rows import first, one
 from apps.projects.models import Project
 
 
@@ -31,6 +31,8 @@ class Place:
     counted: bool  # that opinion holds a place
     standing: int  # the same revision where it was given on this very task and not taken back, else 0
     gold: bool
+    stored: int | None  # by its token: the annotation that has the answer's key already
+    label_stands: bool  # by its token: the label that the answer names is one of the project's
 
     @property
     def holds(self) -> bool:
@@ -57,7 +59,7 @@ class Saying:
 _PLACE = """
 SELECT l.id, l.state, t.id, t.item_id, t.split, t.state, t.wanted, t.taken, l.shown, l.hidden,
        coalesce(a.revision, 0), coalesce(NOT a.retracted AND NOT a.late AND l.state = 'answered', false),
-       CASE WHEN NOT a.retracted AND a.task_id = t.id THEN a.revision ELSE 0 END, t.reason = 'gold'
+       CASE WHEN NOT a.retracted AND a.task_id = t.id THEN a.revision ELSE 0 END, t.reason = 'gold', {said}
 FROM annotation_lease l JOIN annotation_task t ON t.id = l.task_id
 LEFT JOIN LATERAL (
     SELECT revision, retracted, late, task_id FROM annotation_annotation
@@ -66,8 +68,13 @@ LEFT JOIN LATERAL (
 WHERE l.annotator_id = %(user)s AND t.project_id = %(project)s AND {by}
 FOR UPDATE OF t, l
 """
-_PLACE_BY_TOKEN = _PLACE.format(by="l.token = %(token)s")
-_PLACE_BY_TASK = _PLACE.format(by="l.task_id = %(task)s")
+_SAID = """
+(SELECT id FROM annotation_annotation WHERE annotator_id = %(user)s AND key = %(key)s),
+EXISTS (SELECT 1 FROM projects_label WHERE id = %(label)s AND project_id = %(project)s AND archived_at IS NULL)
+"""
+_PLACE_BY_TOKEN = _PLACE.format(by="l.token = %(token)s", said=_SAID)
+_PLACE_BY_TASK = _PLACE.format(by="l.task_id = %(task)s", said="NULL::bigint, true")
+_ONLY_SAID = f"SELECT {_SAID}"  # our own words
 
 _SAY = """
 INSERT INTO annotation_annotation (project_id, item_id, task_id, annotator_id, key, revision, retracted, label_id,
@@ -91,12 +98,22 @@ _BESIDE = _STATEMENT.format(hold=_HOLD, say=_SAY, settle="")
 _COUNTED = _STATEMENT.format(hold=_HOLD, say=_SAY, settle=f", {SETTLE}")
 
 
-def place_by_token(project: Project, user: User, token: UUID) -> Place | None:
-    return _place(_PLACE_BY_TOKEN, {"user": user.pk, "project": project.pk, "token": token})
+def place_by_token(project: Project, user: User, token: UUID, said: Saying) -> Place | None:
+    return _place(_PLACE_BY_TOKEN, _values(project, user, said) | {"token": token})
 
 
 def place_on_task(project: Project, user: User, task: int | None) -> Place | None:
-    return _place(_PLACE_BY_TASK, {"user": user.pk, "project": project.pk, "task": task})
+    return _place(_PLACE_BY_TASK, {"project": project.pk, "user": user.pk, "task": task})
+
+
+def stored_and_stands(project: Project, user: User, said: Saying) -> tuple[int | None, bool]:
+    """What a place says of the answer itself, for one without a place."""
+    stored, label_stands = one(_ONLY_SAID, _values(project, user, said))
+    return stored, label_stands
+
+
+def _values(project: Project, user: User, said: Saying) -> dict[str, Any]:
+    return {"project": project.pk, "user": user.pk, "key": said.key, "label": said.label}
 
 
 def _place(sql: str, values: dict[str, Any]) -> Place | None:

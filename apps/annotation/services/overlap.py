@@ -13,8 +13,9 @@ from typing import Any
 from django.db import connection
 
 from apps.annotation.models import Arrival
-from apps.annotation.rows import in_one_transaction, one, rows
+from apps.annotation.races import in_one_transaction
 from apps.annotation.services.handout import overlap_draw
+from apps.common.rows import one, rows
 from apps.projects.models import Project
 
 SLICE = 20_000  # tasks looked at in one transaction

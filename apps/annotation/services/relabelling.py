@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.annotation.change_queries import Touched
 from apps.annotation.models import Change, Gold
-from apps.annotation.rows import one, rows
 from apps.annotation.services.changes import within
 from apps.common.errors import InvalidInput
+from apps.common.rows import one, rows
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Label, Project
 from apps.projects.services import labels as service

@@ -5,8 +5,8 @@ from it.
 """
 
 from apps.annotation.models import Change
-from apps.annotation.rows import Row, rows
 from apps.annotation.services.truth import EXTRA_PLACES, SETTLE, decide, opinions_on, settle_values
+from apps.common.rows import Row, rows
 from apps.projects.models import Project
 
 # only where the truth still is what the act made of it. It also is where a later act was taken back again: then its

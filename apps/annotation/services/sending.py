@@ -7,11 +7,11 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.annotation.models import Audience, Change
-from apps.annotation.rows import rows
 from apps.annotation.services.asking import OTHERS, OTHERS_UNTIL, others_values
 from apps.annotation.services.changes import MOST, within
 from apps.annotation.services.unsending import BROUGHT_BACK, SHELVED
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.rows import rows
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Project
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from apps.annotation.models import Task
 from apps.annotation.queries import holdout_labelled
-from apps.annotation.rows import in_one_transaction, rows
+from apps.annotation.races import in_one_transaction
+from apps.common.rows import rows
 from apps.projects.models import Project
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.annotation.models import Resolution
-from apps.annotation.rows import rows
 from apps.annotation.services.values import Parts, parts, said_by
+from apps.common.rows import rows
 
 EXTRA_PLACES = 3  # how many more people a tie may ask before it is left to a reviewer
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.annotation.models import Annotation, PastTruth, Resolution, Task
-from apps.annotation.rows import rows
 from apps.common.errors import DomainError
+from apps.common.rows import rows
 from apps.common.wake import wake_on_commit
 from apps.content.models import Item
 from apps.projects.models import Project

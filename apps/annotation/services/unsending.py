@@ -5,7 +5,7 @@ import json
 from django.utils import timezone
 
 from apps.annotation.models import Change
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 
 _MOVED_BACK = """
 UPDATE annotation_task t

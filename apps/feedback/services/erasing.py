@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.feedback.models import Signal, Ticket
 from apps.projects.models import Project
 from apps.projects.subjects import pseudonym

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max
 
-from apps.annotation.rows import Row, rows
+from apps.common.rows import Row, rows
 from apps.feedback.models import FeedbackPolicy, Signal, Ticket
 from apps.feedback.services import consequences, reach, suspicion, wording
 from apps.feedback.services.joining import Book, Complaint, Known, join

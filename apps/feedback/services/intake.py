@@ -14,9 +14,9 @@ from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.annotation.rows import rows
 from apps.common.errors import InvalidInput
 from apps.common.numbers import listed
+from apps.common.rows import rows
 from apps.content import truths
 from apps.content.refusal import Rejected
 from apps.feedback import intake_queries as queries

@@ -14,8 +14,8 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.annotation.rows import rows
 from apps.common.errors import InvalidInput
+from apps.common.rows import rows
 from apps.feedback.models import FeedbackPolicy, RewardEntry, RewardRule, Signal
 from apps.notices.services.telling import publish
 from apps.projects.models import Project

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.projects.models import Project
 
 WINDOW = timedelta(minutes=10)

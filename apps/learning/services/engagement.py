@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.learning.services import holdout
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.annotation.rows import rows
+from apps.common.rows import rows
 from apps.learning.models import Snapshot, SnapshotWeak, TrainingRun
 from apps.projects.models import Label, Project
 from workers.learning import weak_file

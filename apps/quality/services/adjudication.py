@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Resolution, Task
 from apps.annotation.opinion_table import table
-from apps.annotation.rows import rows
 from apps.annotation.services.deciding import decide_by_hand
 from apps.annotation.services.undeciding import undecide
 from apps.common.errors import DomainError, InvalidInput
+from apps.common.rows import rows
 from apps.content.models import Item
 from apps.notices.services.telling import tell, unsay
 from apps.projects.access import CAN, Capability

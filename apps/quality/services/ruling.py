@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from apps.annotation.models import Resolution
 from apps.annotation.opinion_table import OpinionTable, closeness, likeness
-from apps.annotation.rows import in_one_transaction, rows
+from apps.annotation.races import in_one_transaction
+from apps.common.rows import rows
 from apps.common.wake import wake_on_commit
 from apps.projects.models import Project
 from workers.learning.types import Consensus

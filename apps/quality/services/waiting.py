@@ -1,6 +1,7 @@
 """Which texts wait for a reviewer: opened when the rule cannot settle them, closed when more answers did."""
 
-from apps.annotation.rows import in_one_transaction, rows
+from apps.annotation.races import in_one_transaction
+from apps.common.rows import rows
 from apps.projects.models import Project
 
 # A text that was sent back comes again only after somebody has said something new.
