@@ -1,6 +1,7 @@
 """What the label page and its pieces are made of."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from apps.annotation.services.values import checked
 from apps.annotation.words import label_words
 from apps.common.errors import InvalidInput
 from apps.common.forms import whole
+from apps.projects.access import capabilities
 from apps.projects.models import Label, Project
 
 
@@ -39,6 +41,7 @@ def page(
     standing = queries.standing(project, request.user)
     context = {
         "project": project,
+        "can": partial(_can, project, request),
         "kind": project.task_kind,
         "several": project.task_kind == Project.TaskKind.MULTI,
         "card": card,
@@ -75,7 +78,8 @@ def piece(
     """The cards that the browser does not have yet. Rendered without the frame's context: it is the hot path."""
     known = set(have.split(","))
     fresh = [lease for lease in leases if str(lease.token) not in known]
-    context |= {"cards": cards.cards_of(fresh, project, before=before), "project": project, "stored": stored}
+    shown = cards.cards_of(fresh, project, before=before)
+    context |= {"cards": shown, "project": project, "can": partial(_can, project, request), "stored": stored}
     if project.training_items:
         context |= {
             "training": queries.standing(project, request.user).training_left or 0,
@@ -118,6 +122,11 @@ def _fields(data: QueryDict) -> list[tuple[str, str]]:
         for value in values
         if name not in {"base", "csrfmiddlewaretoken"}
     ]
+
+
+def _can(project: Project, request: UserRequest) -> dict[str, bool]:
+    """Called by the template where a card or the empty page has something for some only."""
+    return dict.fromkeys(capabilities(request.user, project), True)
 
 
 def _lesson(project: Project, request: UserRequest, answer: Annotation | None) -> Lesson | None:

@@ -12,6 +12,7 @@ from django.utils.html import escape
 from apps.accounts.models import User
 from apps.annotation import services
 from apps.annotation.models import Annotation, Lease, Task
+from apps.feedback.models import Ticket
 from apps.projects.models import Label, Project
 from tests.annotation import make
 from tests.conftest import ClientOf
@@ -194,6 +195,30 @@ def test_an_answer_brings_only_the_card_the_browser_does_not_have(
     assert queue[2].item.text in piece.content.decode()
     assert "<html" not in piece.content.decode()
     assert 'id="outcome" value="answer"' in piece.content.decode()
+
+
+def test_a_card_that_an_answer_brings_says_as_much_as_one_of_the_page(
+    queue: list[Task], project: Project, alice: User, client_of: ClientOf
+) -> None:
+    browser = client_of(alice)
+    first, second = cards(browser.get("/p/bank/label/"))
+    Task.objects.filter(pk=queue[2].pk).update(reason=Task.Reason.FEEDBACK)
+    Ticket.objects.create(project=project, number=7, task=queue[2], item=queue[2].item, text=queue[2].item.text)
+    piece = answer(browser, first, label_of(project), have=second).content.decode()
+    about = re.search(r'<div class="about.*</div>', piece)
+    assert about
+    assert f'href="/p/bank/similar/?item={queue[2].item_id}"' in about[0]
+    assert 'href="/p/bank/triage/7/"' in about[0]
+    assert about[0] in browser.get("/p/bank/label/").content.decode()
+
+
+def test_links_of_others_are_not_on_a_card(browser: Client, queue: list[Task], project: Project) -> None:
+    first, second = cards(browser.get("/p/bank/label/"))
+    Task.objects.filter(pk=queue[2].pk).update(reason=Task.Reason.FEEDBACK)
+    Ticket.objects.create(project=project, number=7, task=queue[2], item=queue[2].item, text=queue[2].item.text)
+    piece = answer(browser, first, label_of(project), have=second).content.decode()
+    assert "/similar/?item=" in piece
+    assert "/triage/" not in piece
 
 
 def test_the_same_key_again_is_said_to_be_a_repeat(browser: Client, queue: list[Task], project: Project) -> None:
