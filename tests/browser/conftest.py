@@ -3,11 +3,14 @@
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -24,7 +27,8 @@ from tests.conftest import ClientOf
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-EXPECTED = ("Failed to load resource", "net::ERR_")  # what a test that cuts the line provokes
+# what a test that cuts the line provokes, and a page that is closed while it asks
+EXPECTED = ("Failed to load resource", "net::ERR_", "htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 Open = Callable[..., Page]
 PASSWORD = "a long walk along the river"
@@ -92,12 +96,31 @@ def open_page(live_server: LiveServer, chromium: Browser, client_of: ClientOf, w
     yield opened
     for context in contexts:
         context.close()
-    _wait_for_the_server()
+    wait_for_the_server()
 
 
-def _wait_for_the_server() -> None:
+_answering: set[int] = set()  # threads of the live server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _who_is_answering() -> Iterator[None]:
+    whole = WSGIHandler.__call__
+
+    def counted(handler: WSGIHandler, environ: Any, start_response: Any) -> Any:
+        _answering.add(threading.get_ident())
+        try:
+            return whole(handler, environ, start_response)
+        finally:
+            _answering.discard(threading.get_ident())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WSGIHandler, "__call__", counted)
+        yield
+
+
+def wait_for_the_server() -> None:
     """Pages ask on in the background: the tables are emptied only when nobody reads them any more."""
-    quiet, deadline = 0, time.monotonic() + 10
+    quiet, deadline = 0, time.monotonic() + 30
     while quiet < 3 and time.monotonic() < deadline:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -105,7 +128,7 @@ def _wait_for_the_server() -> None:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
             )
             (busy,) = cursor.fetchone() or (0,)
-        quiet = 0 if busy else quiet + 1
+        quiet = 0 if busy or _answering else quiet + 1
         time.sleep(0.03)
 
 

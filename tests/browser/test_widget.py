@@ -14,7 +14,7 @@ from apps.feedback import intake_auth
 from apps.feedback.models import Signal
 from apps.projects.models import Project
 from apps.serving.models import Served
-from tests.browser.conftest import Watch, _wait_for_the_server
+from tests.browser.conftest import Watch, wait_for_the_server
 from tests.feedback import make
 
 FILE = Path(__file__).parents[2] / "static/widget/marginalia.js"
@@ -87,7 +87,7 @@ def visit(host: Host, chromium: Browser, watch: Watch) -> Iterator[OpenHost]:
     yield opened
     for context in contexts:
         context.close()
-    _wait_for_the_server()
+    wait_for_the_server()
 
 
 @pytest.fixture

@@ -281,7 +281,7 @@ def test_snoozed_tickets_wake_on_their_day(project: Project, dana: User) -> None
     ticket = complaints.ticket(project)
     tickets.snooze(ticket, dana, until=timezone.now() + timedelta(hours=1))
     assert loop.wake_due(project) == 0
-    Ticket.objects.update(snoozed_until=timezone.now() - timedelta(seconds=1))
+    Ticket.objects.update(snoozed_until=timezone.now() - timedelta(hours=1))
     assert loop.wake_due(project) == 1
     ticket.refresh_from_db()
     assert (ticket.state, ticket.snoozed_until) == (State.NEW, None)

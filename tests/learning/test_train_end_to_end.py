@@ -117,7 +117,7 @@ def test_a_superseded_prediction_job_writes_nothing(project: Project, alice: Use
     zombie = repredictions.claim(version.pk)
     assert zombie is not None
     assert repredictions.claim(version.pk) is None  # its heart still beats
-    Repredict.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=31))
+    Repredict.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
     assert repredictions.claim(version.pk) is not None
     item = add_item(project, "late")
     with pytest.raises(repredictions.Superseded):
@@ -152,7 +152,7 @@ def test_a_crash_between_the_folder_and_its_row_is_mended_by_the_next_attempt(
             bridge.train(run.pk)
     assert (versions.models_root() / f"{project.pk}/1").exists()
     assert not ModelVersion.objects.exists()
-    TrainingRun.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=31))
+    TrainingRun.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
     assert runs.revive() == [run.pk]
     bridge.train(run.pk)
     run.refresh_from_db()
@@ -176,7 +176,7 @@ def test_a_crash_after_the_version_is_on_record_does_not_train_again(
         with pytest.raises(SystemExit):
             bridge.train(run.pk)
     digest = ModelVersion.objects.get().digest
-    long_ago = timezone.now() - timedelta(seconds=31)
+    long_ago = timezone.now() - timedelta(minutes=5)
     TrainingRun.objects.update(heartbeat_at=long_ago)
     Repredict.objects.update(heartbeat_at=long_ago)
     runs.revive()
@@ -242,7 +242,7 @@ def test_a_killed_supervisor_takes_its_child_along_and_its_run_is_finished_by_an
     _until(lambda: not any(_alive(pid) for pid in children), 120)
     run.refresh_from_db()
     assert (run.state, run.attempt) == (State.RUNNING, 1)
-    TrainingRun.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=31))
+    TrainingRun.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
     assert runs.revive() == [run.pk]
     bridge.train(run.pk)
     run.refresh_from_db()
