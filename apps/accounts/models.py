@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -37,6 +38,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     language = models.CharField(max_length=10, blank=True)  # empty: what the browser asks for
+    browser_language = models.CharField(max_length=10, blank=True)  # it asked for this at the last sign-in
     theme = models.CharField(max_length=10, choices=Theme.choices, default=Theme.SYSTEM)
     density = models.CharField(max_length=12, choices=Density.choices, default=Density.COMFORTABLE)
     keymap = models.JSONField(default=dict, blank=True)  # action -> key, only what differs from the standard
@@ -55,6 +57,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def told_in(self) -> str:
+        """The language of what is written to them while they are away: notices, mails."""
+        return self.language or self.browser_language or settings.LANGUAGE_CODE
 
 
 class ApiToken(models.Model):

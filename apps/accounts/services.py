@@ -3,8 +3,11 @@
 import secrets
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import get_language_from_request
 from django.utils.translation import gettext as _
 
 from apps.accounts.authentication import digest_of
@@ -13,6 +16,13 @@ from apps.accounts.models import ApiToken, User
 from apps.common.errors import DomainError, InvalidInput
 
 MOST_TOKENS = 50
+
+
+def remember_browser_language(*, request: HttpRequest, user: User, **_signal: object) -> None:
+    """Notices and mails are written while the browser is away."""
+    asked = get_language_from_request(request)
+    if asked != (user.browser_language or settings.LANGUAGE_CODE):
+        User.objects.filter(pk=user.pk).update(browser_language=asked)
 
 
 @transaction.atomic

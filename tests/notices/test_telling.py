@@ -1,5 +1,6 @@
 import pytest
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -27,6 +28,20 @@ def test_each_reader_is_told_in_their_own_language(project: Project, alice: User
     dana.language = "zh-hans"
     tell([alice, dana], project=project, kind="x", title=lambda: gettext("Settings"))
     assert dict(Notice.objects.values_list("user__name", "title")) == {"Alice": "Settings", "Dana": "设置"}
+
+
+def test_who_follows_the_browser_is_told_in_what_it_asked_for_at_the_last_sign_in(
+    project: Project, dana: User, client: Client
+) -> None:
+    for asked, title in (("zh-CN,zh;q=0.9", "设置"), ("en", "Settings")):
+        given = {"login": dana.email, "password": "correct horse battery"}
+        client.post("/accounts/login/", given, headers={"Accept-Language": asked})
+        dana.refresh_from_db()
+        tell([dana], project=project, kind="x", title=lambda: gettext("Settings"), key=asked)
+        assert Notice.objects.get(key=asked).title == title
+        client.logout()
+    dana.language = "zh-hans"  # what a person chose wins
+    assert dana.told_in == "zh-hans"
 
 
 def test_mail_is_due_as_each_person_wants_it(project: Project, alice: User, dana: User, vic: User) -> None:

@@ -53,7 +53,7 @@ def _write_to(user_pk: int) -> bool:
 
 
 def _send(user: User, notices: list[Notice]) -> None:
-    with translation.override(user.language or settings.LANGUAGE_CODE):
+    with translation.override(user.told_in):
         n = len(notices)
         many = ngettext("%(n)d notice from Marginalia", "%(n)d notices from Marginalia", n) % {"n": n}
         # a line end in a subject would be another header

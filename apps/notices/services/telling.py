@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone, translation
 
@@ -56,7 +55,7 @@ def unsay(users: Iterable[User], *, key: str) -> None:
 
 
 def _said(words: Words, user: User) -> str:
-    with translation.override(user.language or settings.LANGUAGE_CODE):
+    with translation.override(user.told_in):
         return str(words() if callable(words) else words)
 
 

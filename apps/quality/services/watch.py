@@ -1,6 +1,5 @@
 """Newcomers who are through their training, and people whose gold answers are surely too often wrong."""
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
@@ -73,7 +72,7 @@ def too_low(found: Accuracy, floor: float) -> bool:
 @transaction.atomic
 def pause(project: Project, member: Membership, *, by: User | None = None, accuracy: Accuracy) -> Pause | None:
     """No tasks until somebody lets them go on. What is on their page may still be answered."""
-    with translation.override(member.user.language or settings.LANGUAGE_CODE):
+    with translation.override(member.user.told_in):
         why = _why(accuracy) if by is None else _("A lead of this project has paused you.")
     held = Membership.objects.filter(pk=member.pk, project=project, paused_at=None)
     if not held.update(paused_at=timezone.now(), paused_why=why[:300]):
