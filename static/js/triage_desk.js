@@ -92,18 +92,20 @@ Marginalia.triage.Desk = class {
     this.changed?.();
   }
 
+  // false: no list came, and what is shown stays
   async reload() {
     let html, turns;
     do { // a list that was made before the last decision, or before it was taken back, is no news
       await this.outbox.sent(5_000);
       turns = this.turns;
-      html = await this.post.piece(this.root.dataset.page + (this.root.dataset.query ? `?${this.root.dataset.query}` : "")).catch(() => null);
-    } while (html !== null && turns !== this.turns);
-    if (html === null) return;
+      html = await this.post.piece(this.root.dataset.page + (this.root.dataset.query ? `?${this.root.dataset.query}` : "")).catch(() => "");
+    } while (html && turns !== this.turns);
+    if (!html) return false;
     this.list.replace(Marginalia.triage.parse(html), this.gone);
     if (!this.list.row(this.reader.shown) && this.list.numbers.length && !this.reader.shown) this.go(this.list.numbers[0], { focus: false });
     this.settle();
     this.changed?.();
+    return true;
   }
 
   // --- deciding ---

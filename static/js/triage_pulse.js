@@ -87,10 +87,17 @@ Marginalia.triage.Pulse = class {
   async show({ quiet = false } = {}) {
     if (!this.fresh.size) return;
     const held = document.activeElement === this.button;
-    for (const number of this.fresh) this.known.add(number);
+    const coming = [...this.fresh];
+    for (const number of coming) this.known.add(number);
     this.fresh.clear();
     this.button.hidden = true;
-    await this.desk.reload();
+    if (!await this.desk.reload()) { // they still wait
+      for (const number of coming) { this.known.delete(number); this.fresh.add(number); }
+      this.button.hidden = false;
+      Marginalia.announce(Marginalia.words.offline);
+      if (held) this.button.focus();
+      return;
+    }
     Marginalia.announce(this.words.shown);
     if (held && !quiet) this.reader.focus();
   }

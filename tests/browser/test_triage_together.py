@@ -94,6 +94,26 @@ def test_new_tickets_are_announced_and_shown_when_asked_for(
     expect(page.locator("#triage-fresh")).to_be_hidden()
 
 
+def test_a_list_that_does_not_come_leaves_the_one_that_is_there(
+    open_page: Open, dana: User, project: Project, four: list[Ticket]
+) -> None:
+    page = open_page(dana, PAGE)
+    tickets(project, 3)
+    fresh = page.locator("#triage-fresh")
+    expect(fresh).to_contain_text("3 new")
+    page.route(f"**{PAGE}", lambda route: route.fulfill(status=502, body="bad gateway"))
+    fresh.focus()
+    press(page, "Enter")
+    expect(page.locator("#announce")).to_have_text(page.evaluate("Marginalia.words.offline"))
+    expect(fresh).to_be_focused()
+    expect(fresh).to_contain_text("3 new")
+    assert numbers(page) == [1, 2, 3, 4]
+    page.unroute(f"**{PAGE}")
+    press(page, "Enter")
+    expect(page.locator("#row-7")).to_be_visible()
+    assert numbers(page) == [1, 2, 3, 4, 5, 6, 7]
+
+
 def test_an_empty_list_fills_by_itself(open_page: Open, dana: User, project: Project) -> None:
     tickets(project, 1)
     page = open_page(dana, PAGE)
