@@ -29,14 +29,20 @@ window.Marginalia = (() => {
     settle(box);
   }
 
-  // a good word goes by itself, a refusal stays until it is read
+  const refuses = (box) => box.matches(".bad, .error");
+  const said = (box) => box.querySelector("p")?.textContent;
+
+  // a good word goes by itself; a refusal stays until it is read, and stands there once however often it is said
   function settle(box) {
     if (box.dataset.settled) return;
     box.dataset.settled = "yes";
-    announce(box.querySelector("p")?.textContent);
+    announce(said(box));
+    for (const other of refuses(box) ? document.querySelectorAll("#toasts .bad, #toasts .error") : []) {
+      if (other !== box && said(other) === said(box)) other.remove();
+    }
     const last = document.querySelectorAll("#toasts .toast");
     if (last.length > 4) last[0].remove();
-    if (!box.classList.contains("bad") && !box.classList.contains("error")) setTimeout(() => box.remove(), 6000);
+    if (!refuses(box)) setTimeout(() => box.remove(), 6000);
   }
 
   function connection(up) {

@@ -138,3 +138,10 @@ def test_everything_works_as_plain_forms_without_scripts(open_page: Open, alice:
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_text("“plain” added.").wait_for()
     assert project.labels.filter(name="plain").exists()
+
+
+def test_a_refusal_that_is_said_again_stands_there_once(alice: User, open_page: Open) -> None:
+    page = open_page(alice, "/")
+    for said, kind in (("Not sent.", "bad"), ("Saved.", ""), ("Not sent.", "bad"), ("Saved.", "")):
+        page.evaluate("([said, kind]) => Marginalia.toast(said, kind)", [said, kind])
+    assert page.locator("#toasts .toast p").all_text_contents() == ["Saved.", "Not sent.", "Saved."]
