@@ -2,9 +2,7 @@
 
 import hashlib
 from datetime import timedelta
-from functools import lru_cache
 
-from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from apps.accounts.models import ApiToken, User
+from apps.common.rows import columns, first, made
 
 SCHEME = "Bearer"
 USED_AT_MOST_EVERY = timedelta(minutes=1)  # last_used_at is for people; a write per request would be for nobody
@@ -41,26 +40,19 @@ class TokenAuthentication(BaseAuthentication):
         return SCHEME
 
 
-@lru_cache(maxsize=1)
-def _columns() -> tuple[list[str], list[str], str]:
-    """Of the token and of its owner, whose keys on pages no request of a program needs; and the query for both."""
-    token = [field.attname for field in ApiToken._meta.concrete_fields]
-    user = [field.attname for field in User._meta.concrete_fields if field.name != "keymap"]
-    named = [*(f"t.{name}" for name in token), *(f"u.{name}" for name in user)]
-    joined = f"{ApiToken._meta.db_table} t JOIN {User._meta.db_table} u ON u.id = t.user_id"
-    return token, user, f"SELECT {', '.join(named)} FROM {joined} WHERE t.digest = %s"  # noqa: S608 - names of ours
+_BY_DIGEST = f"""
+SELECT {columns(ApiToken, "t")}, {columns(User, "u")}
+FROM accounts_apitoken t JOIN accounts_user u ON u.id = t.user_id WHERE t.digest = %(digest)s
+"""  # noqa: S608  # names of columns
 
 
 def _find(digest: str) -> ApiToken | None:
-    # by hand: every request of a program passes here, and Django takes longer to build this query than it runs
-    of_token, of_user, query = _columns()
-    with connection.cursor() as cursor:
-        cursor.execute(query, [digest])
-        row = cursor.fetchone()
-    if row is None:
+    """By hand, because every request of a program passes here."""
+    found = first(_BY_DIGEST, {"digest": digest})
+    if found is None:
         return None
-    token = ApiToken.from_db(connection.alias, of_token, row[: len(of_token)])
-    token.user = User.from_db(connection.alias, of_user, row[len(of_token) :])
+    token = made(ApiToken, found)
+    token.user = made(User, found[len(ApiToken._meta.concrete_fields) :])
     return token
 
 
