@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.annotation import queries, services
 from apps.annotation.models import Annotation, Lease, Prediction, Resolution, Task
 from apps.annotation.services import Answer, Conflict
+from apps.common.forms import LARGEST
 from apps.common.pagination import PageQuery, page_after, page_body
 from apps.content.models import Item, Split
 from apps.projects.access import Capability, capabilities, project_for
@@ -133,7 +134,7 @@ class Said(serializers.Serializer[Any]):
     """What somebody says about a text: one label, or a value, or why they cannot decide."""
 
     key = serializers.UUIDField(help_text="made by the client, one per answer")
-    label = serializers.IntegerField(default=None, allow_null=True, min_value=1, max_value=2**63 - 1)  # type: ignore[assignment]
+    label = serializers.IntegerField(default=None, allow_null=True, min_value=1, max_value=LARGEST)  # type: ignore[assignment]
     value = serializers.JSONField(
         default=None,
         allow_null=True,
@@ -158,7 +159,7 @@ class SubmitIn(Said):
 
 
 class ReviseIn(Said):
-    item = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    item = serializers.IntegerField(min_value=1, max_value=LARGEST)
     note = serializers.CharField(default=None, allow_null=True, allow_blank=True, max_length=2000)
     flagged = serializers.BooleanField(default=None, allow_null=True)
 
@@ -279,7 +280,7 @@ def _page(name: str, shape: type[serializers.ModelSerializer[Any]]) -> serialize
 
 
 class ByItem(PageQuery):
-    item = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    item = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST)
 
 
 class TaskQuery(ByItem):

@@ -14,6 +14,7 @@ from apps.annotation import change_queries, change_words
 from apps.annotation.models import Change
 from apps.annotation.services import changes as service
 from apps.annotation.services import relabelling
+from apps.common.forms import LARGEST
 from apps.common.pagination import page_after
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Label, Project
@@ -39,7 +40,7 @@ class ChangeOut(serializers.ModelSerializer[Change]):
 
 
 class MergeIn(serializers.Serializer[Change]):
-    labels = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), max_length=2000)
+    labels = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=LARGEST), max_length=2000)
 
 
 class SplitIn(serializers.Serializer[Change]):
@@ -66,7 +67,7 @@ class TakeBack(APIView):
     def post(self, request: Request, slug: str, pk: int) -> Response:
         user = _user(request)
         project = project_for(user, slug, need=Capability.REVIEW)
-        change = get_object_or_404(Change, project=project, pk=min(pk, 2**63 - 1))
+        change = get_object_or_404(Change, project=project, pk=min(pk, LARGEST))
         if change.kind in relabelling.KINDS:
             project_for(user, slug, need=Capability.MANAGE)
         return Response(ChangeOut(service.take_back(change, user)).data, status=status.HTTP_201_CREATED)
@@ -101,4 +102,4 @@ def _user(request: Request) -> User:
 def _label(request: Request, slug: str, pk: int) -> tuple[User, Project, Label]:
     user = _user(request)
     project = project_for(user, slug, need=Capability.MANAGE)
-    return user, project, get_object_or_404(Label, project=project, pk=min(pk, 2**63 - 1))
+    return user, project, get_object_or_404(Label, project=project, pk=min(pk, LARGEST))

@@ -4,9 +4,8 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext as _
 
+from apps.common.forms import LARGEST
 from apps.projects.models import Project
-
-BIGINT = 2**63 - 1
 
 
 class NoteField(forms.CharField):
@@ -23,12 +22,12 @@ class AnswerForm(forms.Form):
     """
 
     token = forms.UUIDField(required=False)
-    item = forms.IntegerField(required=False, min_value=1, max_value=BIGINT)
+    item = forms.IntegerField(required=False, min_value=1, max_value=LARGEST)
     key = forms.UUIDField()
-    base = forms.IntegerField(required=False, min_value=0, max_value=BIGINT)
-    label = forms.IntegerField(required=False, min_value=1, max_value=BIGINT)
+    base = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    label = forms.IntegerField(required=False, min_value=1, max_value=LARGEST)
     other = forms.IntegerField(
-        required=False, min_value=1, max_value=BIGINT
+        required=False, min_value=1, max_value=LARGEST
     )  # the list of all labels, without JavaScript
     labels = forms.TypedMultipleChoiceField(required=False, coerce=int)
     none = forms.BooleanField(required=False)

@@ -8,13 +8,14 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import User
 from apps.annotation.services import relabelling
+from apps.common.forms import LARGEST
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Label
 
 
 class TouchedQuery(serializers.Serializer[Any]):
     label = serializers.ListField(  # type: ignore[assignment]  # also an attribute of Field
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), max_length=200, help_text="may be repeated"
+        child=serializers.IntegerField(min_value=1, max_value=LARGEST), max_length=200, help_text="may be repeated"
     )
 
 

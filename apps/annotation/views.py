@@ -141,8 +141,8 @@ def label_summary(request: UserRequest, slug: str) -> HttpResponse:
 
 def _just_answered(request: UserRequest, project: Project) -> Annotation | None:
     """`?after=` names the answer that the plain form has just stored."""
-    pk = whole(request.GET.get("after", "")) or 0
-    return Annotation.objects.filter(project=project, annotator=request.user, pk=pk).first()
+    pk = whole(request.GET.get("after", ""))
+    return Annotation.objects.filter(project=project, annotator=request.user, pk=pk).first() if pk else None
 
 
 def _valid(form: forms.Form) -> dict[str, Any]:

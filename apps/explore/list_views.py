@@ -95,7 +95,7 @@ def _figure(share: float) -> str:
 def _around(request: UserRequest, project: Project, form: ItemFilter, page: ItemPage) -> dict[str, Any]:
     valid = not form.errors
     searched = valid and bool(form.filters.q or form.filters.meta)
-    done = whole(request.GET.get("done", "")) or 0
+    done = whole(request.GET.get("done", ""))
     return {
         "filtered": bool(form.chosen),
         "has_items": bool(page.rows) or project.items.exists(),
@@ -103,7 +103,7 @@ def _around(request: UserRequest, project: Project, form: ItemFilter, page: Item
         "counted": len(page.rows) if valid and not page.next and not request.GET.get("after") else None,
         "views": saved_queries.views(project, request.user),
         "keywords": _keywords(),
-        "done": Change.objects.filter(project=project, by=request.user, pk=done).first(),
+        "done": Change.objects.filter(project=project, by=request.user, pk=done).first() if done else None,
     }
 
 

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import User
 from apps.common.errors import InvalidInput
+from apps.common.forms import LARGEST
 from apps.common.pagination import LIMIT, MOST
 from apps.feedback import ticket_queries as queries
 from apps.feedback import transitions
@@ -21,8 +22,6 @@ from apps.feedback.models import Signal, Ticket, TicketMove
 from apps.feedback.services import tickets as services
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
-
-BIG = 2**63 - 1
 
 
 def _project(request: Request, slug: str) -> Project:
@@ -95,9 +94,9 @@ class TicketQuery(serializers.Serializer[Any]):
         help_text="Left out: new and regressed, which wait for a decision. “all”: any.",
     )
     q = serializers.CharField(required=False, default="", max_length=200, help_text="In the text or a comment.")
-    predicted = serializers.IntegerField(required=False, min_value=1, max_value=BIG, help_text="Label id.")
-    wanted = serializers.IntegerField(required=False, min_value=1, max_value=BIG, help_text="Label id.")
-    assignee = serializers.IntegerField(required=False, min_value=0, max_value=BIG, help_text="User id; 0: nobody.")
+    predicted = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="Label id.")
+    wanted = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="Label id.")
+    assignee = serializers.IntegerField(required=False, min_value=0, max_value=LARGEST, help_text="User id; 0: nobody.")
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
     language = serializers.CharField(required=False, default="", max_length=10)
     source = serializers.CharField(required=False, default="", max_length=60)  # type: ignore[assignment]
@@ -236,7 +235,7 @@ class MoveIn(serializers.Serializer[Any]):
         required=False, min_value=1, max_value=1_000_000, help_text="To snooze: until so many more people complain."
     )
     to = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=BIG, help_text="To assign: user id; null: nobody."
+        required=False, allow_null=True, min_value=1, max_value=LARGEST, help_text="To assign: user id; null: nobody."
     )
 
 

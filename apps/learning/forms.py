@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.errors import InvalidInput
+from apps.common.forms import LARGEST
 from apps.learning import options
 from apps.learning.services.wishes import CHAR_NGRAMS, TRIALS, Kind, Wish
 from apps.learning.ways import WAYS, Way, fits_task
@@ -215,9 +216,9 @@ class RollbackForm(DecisionForm):
 class PairForm(forms.Form):
     """Whitelisted filters of the lists: labels by id, where to go on, and which version to hold against."""
 
-    truth = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
-    predicted = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
-    before = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
-    now = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
-    after = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
+    truth = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    predicted = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    before = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    now = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    after = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
     against = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import User
+from apps.common.forms import LARGEST
 from apps.common.pagination import PageQuery, page_after, page_body
 from apps.notices import queries
 from apps.notices.models import Delivery, Event, Notice, Webhook
@@ -82,7 +83,7 @@ class NoticesApi(APIView):
 class NoticesReadApi(APIView):
     class Input(serializers.Serializer[Any]):
         through = serializers.IntegerField(
-            min_value=0, max_value=2**63 - 1, help_text="The newest notice that was seen; later ones stay unread."
+            min_value=0, max_value=LARGEST, help_text="The newest notice that was seen; later ones stay unread."
         )
 
     class Output(serializers.Serializer[Any]):
@@ -112,7 +113,7 @@ class _OfProject(APIView):
 
     def found(self, request: Request, slug: str, pk: int) -> Webhook:
         project = project_for(cast(User, request.user), slug, need=Capability.MANAGE)
-        if pk >= 2**63:
+        if pk > LARGEST:
             raise Http404
         return get_object_or_404(Webhook.objects.select_related("project"), project=project, pk=pk)
 
@@ -187,7 +188,7 @@ class RedeliverApi(_OfProject):
     @extend_schema(operation_id="webhook_redeliver", request=None, responses={202: DeliveryOut})
     def post(self, request: Request, slug: str, pk: int, delivery: int) -> Response:
         webhook = self.found(request, slug, pk)
-        if delivery >= 2**63:
+        if delivery > LARGEST:
             raise Http404
         row = get_object_or_404(queries.deliveries(webhook).select_related("webhook"), pk=delivery)
         return Response(DeliveryOut(webhooks.redeliver(row)).data, status=202)

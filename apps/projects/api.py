@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import User
+from apps.common.forms import LARGEST
 from apps.common.pagination import PageQuery, page_after, page_body
 from apps.projects import access, queries
 from apps.projects.access import Capability
@@ -169,7 +170,7 @@ class LabelDetail(APIView):
 
 
 def _storable(pk: int) -> int:
-    if pk >= 2**63:  # an address may hold any number of digits, a row may not
+    if pk > LARGEST:  # an address may hold any number of digits, a row may not
         raise Http404
     return pk
 

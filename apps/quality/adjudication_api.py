@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError, InvalidInput
-from apps.common.forms import whole
+from apps.common.forms import LARGEST, whole
 from apps.content.models import Item
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Label, Project
@@ -56,16 +56,16 @@ class AdjudicationDetailOut(AdjudicationOut):
 
 class DecideIn(serializers.Serializer[Any]):
     answer = serializers.IntegerField(
-        required=False, max_value=2**63 - 1, help_text="the annotation whose answer is right"
+        required=False, max_value=LARGEST, help_text="the annotation whose answer is right"
     )
     label = serializers.IntegerField(  # type: ignore[assignment]  # also an attribute of Field
-        required=False, min_value=1, max_value=2**63 - 1, help_text="an answer of your own: a label's id"
+        required=False, min_value=1, max_value=LARGEST, help_text="an answer of your own: a label's id"
     )
     value = serializers.JSONField(required=False, help_text="an answer of your own: several labels, or spans")
 
 
 class AskIn(serializers.Serializer[Any]):
-    item = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    item = serializers.IntegerField(min_value=1, max_value=LARGEST)
 
 
 class SendBackIn(serializers.Serializer[Any]):

@@ -41,7 +41,8 @@ def adjudicate(request: UserRequest, slug: str) -> HttpResponse:
 
 
 def _shown(request: UserRequest, project: Project) -> Adjudication | None:
-    found = cards.waiting(project).filter(pk=whole(request.GET.get("row", "")) or 0).first()
+    wanted = whole(request.GET.get("row", ""))
+    found = cards.waiting(project).filter(pk=wanted).first() if wanted else None
     return found or cards.next_after(project, whole(request.GET.get("after", "")) or 0)
 
 

@@ -17,6 +17,7 @@ from apps.accounts.models import User
 from apps.annotation.models import Gold
 from apps.annotation.services.golds import make_gold, retire
 from apps.common.errors import InvalidInput
+from apps.common.forms import LARGEST
 from apps.content.models import Item
 from apps.content.uploads import refuse_too_large
 from apps.projects.access import Capability, project_for
@@ -26,8 +27,6 @@ from apps.quality import gold_queries as queries
 from apps.quality.services import golds as services
 from apps.quality.services import watch
 from apps.quality.suspect_api import ShareOutput, answer
-
-LARGEST = 2**63 - 1
 
 
 class GoldOut(serializers.Serializer[Any]):

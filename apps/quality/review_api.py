@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from apps.accounts.models import User
 from apps.annotation.models import Annotation
 from apps.common.errors import DomainError, InvalidInput
-from apps.common.forms import first_error
+from apps.common.forms import LARGEST, first_error
 from apps.common.pagination import LIMIT, MOST, PageQuery, page_after, page_body
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
@@ -22,8 +22,6 @@ from apps.quality.models import Review
 from apps.quality.review_forms import SampleForm
 from apps.quality.services import reviews as services
 from apps.quality.suspect_api import ShareOutput, answer
-
-LARGEST = 2**63 - 1
 
 
 class EarlierWordOut(serializers.Serializer[Any]):

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import User
 from apps.common.errors import DomainError
+from apps.common.forms import LARGEST
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Label, Project
 from apps.quality import suspect_queries as queries
@@ -155,7 +156,7 @@ class SuspectJudge(APIView):
     class Input(serializers.Serializer[Any]):
         verdict = serializers.ChoiceField(choices=["right", "suggestion", "fixed"])
         label = serializers.IntegerField(  # type: ignore[assignment]  # also an attribute of Field
-            required=False, min_value=1, max_value=2**63 - 1, help_text="fixed: the right label"
+            required=False, min_value=1, max_value=LARGEST, help_text="fixed: the right label"
         )
         value = serializers.JSONField(required=False, help_text="fixed: the right labels, or spans")
 

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import User
 from apps.common.errors import InvalidInput
+from apps.common.forms import LARGEST
 from apps.common.pagination import PageQuery, page_after, page_body
 from apps.projects.access import Capability, project_for
 from apps.projects.models import Project
@@ -75,7 +76,7 @@ def _project(request: Request, slug: str) -> Project:
 
 
 def _storable(pk: int) -> int:
-    if pk >= 2**63:
+    if pk > LARGEST:
         raise Http404
     return pk
 
