@@ -201,7 +201,7 @@ class DecisionForm(forms.Form):
         label=_("Why"),
         required=False,
         max_length=500,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "hx-preserve": "true"}),
         help_text=_("Kept in the history. Needed when the figures or the regression cases speak against it."),
     )
     seen = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import reselect, retarget
 
 from apps.accounts.http import UserRequest
 from apps.common.errors import DomainError, InvalidInput
@@ -46,19 +47,20 @@ def _may_act(request: UserRequest, project: Project) -> bool:
 def train(request: UserRequest, slug: str) -> HttpResponse:
     """The page; as a piece only its runs, asked for again and again while one of them is going on."""
     project = _seen_by(request, slug)
-    if not request.htmx:
+    if not request.htmx or request.htmx.target == "candidate":
         return _train_page(request, project)
     context = pages.runs(project) | {"may_act": _may_act(request, project)}
-    response = render(request, "learning/_runs.html", context)
-    if not context["run_is_live"]:
-        # the run has ended: the verdict above it is news as well
-        response["HX-Refresh"] = "true"
-    return response
+    if context["run_is_live"]:
+        return render(request, "learning/_runs.html", context)
+    # the run has ended: the verdict above it is news as well
+    return reselect(retarget(_train_page(request, project), "#main"), "#main")
 
 
 def _train_page(request: UserRequest, project: Project, *, status: int = 200, **more: Any) -> HttpResponse:
     context = pages.train(project) | {"may_act": _may_act(request, project)}
-    context["decision"] = DecisionForm(initial={"seen": context["seen"]}, auto_id="id_promote_%s")
+    # a reason that is being written stays while the page renews itself, unless another version has come up for decision
+    name = f"id_promote_{context['candidate'] or ''}_%s"
+    context["decision"] = DecisionForm(initial={"seen": context["seen"]}, auto_id=name)
     context["rollback"] = RollbackForm(initial={"seen": context["seen"]}, auto_id="id_rollback_%s")
     return render(request, "learning/train.html", context | more, status=status)
 
@@ -161,7 +163,7 @@ def _decide(request: UserRequest, slug: str, number: int, kind: Deployment.Kind)
     found = _version(project, number)
     promoting = kind == Deployment.Kind.PROMOTE
     kind_of_form = DecisionForm if promoting else RollbackForm
-    form = kind_of_form(request.POST, auto_id="id_promote_%s" if promoting else "id_rollback_%s")
+    form = kind_of_form(request.POST, auto_id=f"id_promote_{found}_%s" if promoting else "id_rollback_%s")
     if not form.is_valid():
         raise InvalidInput(_("A reason may have 500 characters at most."), field="why")
     decide = versions.promote if promoting else versions.roll_back

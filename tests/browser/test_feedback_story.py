@@ -150,7 +150,7 @@ def test_a_thumb_becomes_a_test_that_the_next_model_must_pass(running: Product, 
     train(ada)
     ada.goto(f"{PROJECT}/train/")
     fixes = ada.locator(".decision .figure", has_text="Regression cases it fixes")
-    expect(fixes).to_contain_text("1")
+    expect(fixes).to_contain_text("1", timeout=PATIENCE * 1_000)  # the live version is asked in the background
     promote(ada, 2)
     expect(ada.locator("p.answer")).to_contain_text("v2 is live")
     state(dana, "fixed in v2")

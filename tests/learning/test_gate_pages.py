@@ -103,6 +103,20 @@ def test_a_refusal_says_what_broke_and_leads_to_it(
     assert registry.live_version(project) == pair[0]
 
 
+def test_the_candidate_asks_for_itself_until_every_case_is_answered(
+    client: Client, project: Project, pair: tuple[ModelVersion, ModelVersion]
+) -> None:
+    live, candidate = pair
+    asked = case(project, 1)
+    answer(candidate, [asked], [])
+    assert "every 4s" in client.get(BASE).content.decode()
+    answer(live, [], [asked])
+    piece = client.get(BASE, headers={"HX-Request": "true", "HX-Target": "candidate"}).content.decode()
+    assert 'id="candidate"' in piece
+    assert "every 4s" not in piece
+    assert "Regression cases it fixes 1" in plain(piece)
+
+
 def test_a_forced_promotion_stands_in_the_history_with_its_reason_and_numbers(
     client: Client, project: Project, pair: tuple[ModelVersion, ModelVersion]
 ) -> None:

@@ -204,9 +204,11 @@ def test_the_list_of_runs_asks_for_itself_until_the_run_ends(
     client = client_of(alice)
     going = client.get(at("train"), headers=HTMX)
     assert "every 2s" in going.content.decode()
-    assert "HX-Refresh" not in going
+    assert "HX-Retarget" not in going
     TrainingRun.objects.filter(pk=run.pk).update(state="succeeded")
-    assert client.get(at("train"), headers=HTMX)["HX-Refresh"] == "true"
+    ended = client.get(at("train"), headers=HTMX)
+    assert (ended["HX-Retarget"], ended["HX-Reselect"]) == ("#main", "#main"), "the verdict above the list is news, too"
+    assert '<main id="main"' in ended.content.decode()
 
 
 @pytest.mark.usefixtures("pair")
