@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import chi2
+from scipy.special import chdtri, expit, logit
 
 from ..types import Floats, Ints
 
@@ -140,5 +139,5 @@ def _dispersion(n: Ints, k: Ints, share: Floats) -> float:
             continue
         # one block in a hundred may be a surge that nobody marked: cut off what chance would not reach
         pearson = float(np.minimum(off[full] ** 2 / spread[full], 9.0).sum()) / df
-        found = max(found, pearson / (float(chi2.ppf(0.95, df)) / df))
+        found = max(found, pearson / (float(chdtri(df, 0.05)) / df))
     return found

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, rankdata
+from scipy.special import chdtrc
+from scipy.stats import rankdata
 
 from ..types import Floats, Ints, LearningError
 
@@ -96,5 +97,5 @@ def answers(before: Ints, recent: Ints) -> AnswerDrift:
     table = table[:, table.sum(axis=0) > 0]
     expected = table.sum(axis=0) * table.sum(axis=1, keepdims=True) / table.sum()
     statistic = float(((table - expected) ** 2 / expected).sum())
-    p_value = float(chi2.sf(statistic, max(1, table.shape[1] - 1)))
+    p_value = float(chdtrc(max(1, table.shape[1] - 1), statistic))
     return AnswerDrift(psi, p_value, shares[1] - shares[0])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from ..types import Floats
 from . import terms
@@ -38,7 +38,7 @@ def rising(before: Sequence[str], recent: Sequence[str], *, most: int = 20) -> l
     a = np.array([new[term] for term in candidates], dtype=np.float64)
     b = np.array([old[term] for term in candidates], dtype=np.float64)
     up = a / len(recent) > b / len(before)
-    p = np.where(up, chi2.sf(g_squared(a, len(recent), b, len(before)), 1) / 2, 1.0)
+    p = np.where(up, chdtrc(1, g_squared(a, len(recent), b, len(before))) / 2, 1.0)
     found = np.flatnonzero(discoveries(p))
     z = _z(a, len(recent), b, len(before))
     times = ((a + 0.5) / (len(recent) + 1)) / ((b + 0.5) / (len(before) + 1))
