@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import Page, Route, expect
 
 from apps.annotation.models import Annotation
+from tests.browser import network
 
 PAGE = "/p/bank/label/"
 IN_ONE_BREATH = """
@@ -60,7 +61,7 @@ def holding(page: Page) -> list[Route]:
         else:
             held.append(route)
 
-    page.route("**/label/submit/", hold)
+    network.intercept(page, "**/label/submit/", hold)
     return held
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Route, expect
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Lease, Task
 from apps.projects.models import Label, Project
+from tests.browser import network
 from tests.browser.conftest import Open, suggest
 from tests.browser.label_page import PAGE, focused, in_one_breath, only_by_hand, saved, standing, text, wait_text
 
@@ -239,10 +240,7 @@ def test_answers_survive_an_outage_and_a_reload(
 ) -> None:
     page = open_page(bob, PAGE)
 
-    def cut(route: Route) -> None:
-        route.abort()
-
-    page.route("**/label/submit/", cut)
+    network.cut(page, "**/label/submit/")
     page.keyboard.press("1")
     wait_text(page, texts[1].item.text)
     page.keyboard.press("2")
@@ -252,7 +250,7 @@ def test_answers_survive_an_outage_and_a_reload(
     page.reload()
     expect(page.locator("#saved")).to_have_text("2 unsent")
     assert not Annotation.objects.exists()
-    page.unroute("**/label/submit/", cut)
+    page.unroute("**/label/submit/")
     page.evaluate("window.dispatchEvent(new Event('online'))")
     wait_text(page, texts[2].item.text)
     saved(page)
@@ -273,7 +271,7 @@ def test_an_answer_whose_receipt_was_lost_is_stored_once(
         lost.append(route.fetch())
         route.abort()
 
-    page.route("**/label/submit/", lose)
+    network.intercept(page, "**/label/submit/", lose)
     page.keyboard.press("1")
     saved(page)
     assert Annotation.objects.count() == 1

@@ -14,6 +14,7 @@ from apps.annotation.models import Annotation, Task
 from apps.notices.models import Notice
 from apps.projects.models import Label, Project
 from tests.annotation import make
+from tests.browser import network
 from tests.browser.conftest import Open, suggest
 from tests.browser.label_page import (
     PAGE,
@@ -326,7 +327,7 @@ def test_a_cut_line_is_read_out_once(
           }
         }"""
     )
-    page.route("**/label/submit/", lambda route: route.abort())
+    network.cut(page, "**/label/submit/")
     page.keyboard.press("1")
     if waiting:
         page.keyboard.press("1")

@@ -2,11 +2,12 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.annotation.models import Annotation, Task
 from apps.projects.models import Label, Project
+from tests.browser import network
 from tests.browser.conftest import Open
 from tests.browser.label_page import PAGE, focused, saved, text, wait_text
 
@@ -161,10 +162,7 @@ def test_answers_survive_an_outage_and_a_reload(
     labels = list(several.labels.all())
     page = open_page(bob, PAGE)
 
-    def cut(route: Route) -> None:
-        route.abort()
-
-    page.route("**/label/submit/", cut)
+    network.cut(page, "**/label/submit/")
     for keys in (("1", "2", "Enter"), ("0", "Enter")):
         for key in keys:
             page.keyboard.press(key)
@@ -172,7 +170,7 @@ def test_answers_survive_an_outage_and_a_reload(
     page.reload()
     expect(page.locator("#saved")).to_have_text("2 unsent")
     assert not Annotation.objects.exists()
-    page.unroute("**/label/submit/", cut)
+    page.unroute("**/label/submit/")
     page.evaluate("window.dispatchEvent(new Event('online'))")
     wait_text(page, texts[2].item.text)
     saved(page)

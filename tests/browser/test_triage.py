@@ -9,6 +9,7 @@ from apps.accounts.models import User
 from apps.feedback.models import Ticket
 from apps.feedback.services import tickets as service
 from apps.projects.models import Project
+from tests.browser import network
 from tests.browser.conftest import Open
 from tests.browser.triage_page import PAGE, at, current, focused, numbers, press, saved, states
 from tests.feedback.triage import ticket, tickets
@@ -198,7 +199,7 @@ def test_a_list_that_was_asked_for_before_z_takes_nothing_away(page: Page) -> No
             page.wait_for_timeout(50)
         assert len(asked) >= n, f"the list was asked for {len(asked)} times"
 
-    page.route(f"**{PAGE}", hold_the_first)
+    network.intercept(page, f"**{PAGE}", hold_the_first)
     press(page, "a", "1")
     expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
     saved(page)

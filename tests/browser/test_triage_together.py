@@ -9,6 +9,7 @@ from apps.accounts.models import User
 from apps.feedback.models import Signal, Ticket
 from apps.feedback.services import tickets as service
 from apps.projects.models import Project
+from tests.browser import network
 from tests.browser.conftest import Open
 from tests.browser.triage_page import PAGE, at, fetched, focused, numbers, press, saved, states
 from tests.feedback.triage import ticket, tickets
@@ -23,7 +24,7 @@ def four(project: Project) -> list[Ticket]:
 
 def deaf(page: Page) -> None:
     """The page hears nothing of others. An aborted poll would be an error in the console, now and then."""
-    page.route("**/triage/pulse/**", lambda route: route.fulfill(status=204))
+    network.intercept(page, "**/triage/pulse/**", lambda route: route.fulfill(status=204))
 
 
 # --- two at once --------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ def test_a_list_that_does_not_come_leaves_the_one_that_is_there(
     tickets(project, 3)
     fresh = page.locator("#triage-fresh")
     expect(fresh).to_contain_text("3 new")
-    page.route(f"**{PAGE}", lambda route: route.fulfill(status=502, body="bad gateway"))
+    network.intercept(page, f"**{PAGE}", lambda route: route.fulfill(status=502, body="bad gateway"))
     fresh.focus()
     press(page, "Enter")
     expect(page.locator("#announce")).to_have_text(page.evaluate("Marginalia.words.offline"))
@@ -132,7 +133,7 @@ def test_a_dead_line_stops_nobody_and_loses_nothing(open_page: Open, dana: User,
     page = open_page(dana, PAGE)
     deaf(page)
     fetched(page, 4)
-    page.context.set_offline(True)
+    network.go_offline(page)
     press(page, "1")
     at(page, 2)
     press(page, "3", "1")
@@ -148,7 +149,7 @@ def test_a_dead_line_stops_nobody_and_loses_nothing(open_page: Open, dana: User,
 
 def test_unsent_decisions_outlive_the_page(open_page: Open, dana: User, four: list[Ticket]) -> None:
     page = open_page(dana, PAGE)
-    page.route(MOVE, lambda route: route.abort())
+    network.cut(page, MOVE)
     press(page, "1")
     expect(page.locator("#saved")).to_have_text("1 unsent")
     page.reload()
@@ -170,7 +171,7 @@ def test_an_answer_lost_on_its_way_back_is_no_second_move(open_page: Open, dana:
         else:
             route.continue_()
 
-    page.route(MOVE, lose)
+    network.intercept(page, MOVE, lose)
     press(page, "3", "1")
     at(page, 2)
     expect(page.locator("#saved")).to_have_text("1 unsent")

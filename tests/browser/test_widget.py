@@ -14,6 +14,7 @@ from apps.feedback import intake_auth
 from apps.feedback.models import Signal
 from apps.projects.models import Project
 from apps.serving.models import Served
+from tests.browser import network
 from tests.browser.conftest import Watch, wait_for_the_server
 from tests.feedback import make
 
@@ -172,7 +173,7 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_id(visit: OpenHost, key
                 return
         route.continue_()
 
-    page.route("**/api/v1/feedback", lose_the_first)
+    network.intercept(page, "**/api/v1/feedback", lose_the_first)
     with page.expect_response(lambda answer: answer.request.method == "POST") as received:
         page.get_by_role("button", name="No").click()
     assert received.value.status == 202
