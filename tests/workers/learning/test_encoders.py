@@ -1,11 +1,13 @@
 import subprocess
 import sys
+from itertools import chain
 
 import numpy as np
 import pytest
 
 from workers.learning import encoders, heads
-from workers.learning.encoders import backbone, transformer
+from workers.learning.encoders import backbone
+from workers.learning.encoders.batches import batches_by_tokens
 from workers.learning.types import LearningError
 
 
@@ -93,9 +95,21 @@ def test_an_encoder_that_is_nowhere_is_refused_in_words(monkeypatch):
 
 def test_batches_hold_every_text_once_and_keep_the_budget():
     lengths = [int(v) for v in np.random.default_rng(0).integers(1, 50, 300)] + [900]
-    batches = list(transformer.batches_by_tokens(lengths, 256))
+    batches = list(batches_by_tokens(lengths, 256, 10**9))
     assert sorted(i for batch in batches for i in batch) == list(range(301))
     assert all(len(b) == 1 or max(lengths[i] for i in b) * len(b) <= 256 for b in batches)
+
+
+def test_batches_end_before_padding_costs_more_than_another_pass():
+    lengths = [int(v) for v in np.random.default_rng(1).integers(1, 90, 40)]
+    sizes = {}
+    for padding in (0, 24, 10**9):
+        batches = [[lengths[i] for i in batch] for batch in batches_by_tokens(lengths, 10**9, padding)]
+        assert sorted(chain.from_iterable(batches)) == sorted(lengths)
+        assert all(max(batch) * len(batch) - sum(batch) <= padding for batch in batches)
+        sizes[padding] = len(batches)
+    assert sizes[0] == len(set(lengths)) > sizes[24] > sizes[10**9] == 1
+    assert list(batches_by_tokens([], 256, 24)) == []
 
 
 def test_character_ngrams_bring_alike_texts_together_in_any_script():

@@ -6,15 +6,33 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+# Padded tokens in one forward pass. On a CPU what a layer makes of 1,024 tokens still lies in the cache: four times as
+# many are a third slower. A GPU wants to be filled.
+BATCH_TOKENS = {"cpu": 1_024, "cuda": 65_536}
+# Padding in one forward pass. On a CPU a pass costs what 16 tokens cost, 40 in int8: 32 bank questions in passes of
+# like length take 0.63 of the time of a single one. To a GPU a pass costs more than all padding.
+PADDING_TOKENS = {"cpu": 24, "cuda": 65_536}
 
-def batches_by_tokens(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indexes in batches of similar length, longest first, each at most `budget` tokens once padded."""
+
+def batches_for(device: str, lengths: Sequence[int], budget: int = 0) -> Iterator[list[int]]:
+    """Indexes in batches that suit the device; `budget` 0 means its own."""
+    kind = device.split(":", maxsplit=1)[0]
+    kind = kind if kind in BATCH_TOKENS else "cpu"
+    return batches_by_tokens(lengths, budget or BATCH_TOKENS[kind], PADDING_TOKENS[kind])
+
+
+def batches_by_tokens(lengths: Sequence[int], budget: int, padding: int) -> Iterator[list[int]]:
+    """Indexes in batches of similar length, longest first, each at most `budget` tokens once padded, and of these at
+    most `padding` that are none."""
     batch: list[int] = []
+    longest = spare = 0
     for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        longest = lengths[batch[0]] if batch else lengths[index]
-        if batch and longest * (len(batch) + 1) > budget:
+        spare += longest - lengths[index]
+        if batch and (longest * (len(batch) + 1) > budget or spare > padding):
             yield batch
             batch = []
+        if not batch:
+            longest, spare = lengths[index], 0
         batch.append(index)
     if batch:
         yield batch

@@ -14,19 +14,17 @@ from numpy.typing import NDArray
 from ..types import LearningError, Progress
 from . import backbone, ngrams, store
 from .backbone import MINILM
-from .batches import batches_by_tokens, padded
+from .batches import batches_for, padded
 from .naming import parse
 from .parity import Held
 from .runtimes import Forward, Runtime, open_forward
 from .threads import usable_cores
 
 __all__ = [
-    "BATCH_TOKENS",
     "CHAR_NGRAMS",
     "DEFAULT",
     "Encoder",
     "TransformerEncoder",
-    "batches_by_tokens",
     "digest",
     "dimension",
     "load",
@@ -37,9 +35,6 @@ __all__ = [
 CHAR_NGRAMS = "char-ngrams"
 DEFAULT = MINILM
 TOKENISE_AT_ONCE = 16_384  # texts; bounds memory while still giving length-sorted batches
-# Padded tokens in one forward pass. On a CPU what a layer makes of 1,024 tokens still lies in the cache: four times as
-# many are a third slower. A GPU wants to be filled.
-BATCH_TOKENS = {"cpu": 1_024, "cuda": 65_536}
 AHEAD = 2  # batches of a GPU that are computed before the oldest is fetched
 
 
@@ -151,7 +146,6 @@ class TransformerEncoder:
     def _all(
         self, forward: Forward, texts: Sequence[str], batch_tokens: int = 0, on_progress: Progress | None = None
     ) -> NDArray[np.float32]:
-        budget = batch_tokens or BATCH_TOKENS.get(self.device.split(":")[0], BATCH_TOKENS["cpu"])
         out = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
         waiting: deque[tuple[list[int], Any]] = deque()
         done = 0
@@ -166,7 +160,7 @@ class TransformerEncoder:
                     on_progress(done)
 
         for start, tokens in self._tokenised(texts):
-            for batch in batches_by_tokens([len(t) for t in tokens], budget):
+            for batch in batches_for(self.device, [len(t) for t in tokens], batch_tokens):
                 waiting.append(([start + i for i in batch], forward([tokens[i] for i in batch])))
                 fetch(AHEAD if self.device.startswith("cuda") else 0)
         fetch(0)

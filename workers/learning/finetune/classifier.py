@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoders import backbone
-from ..encoders.batches import batches_by_tokens
-from ..encoders.transformer import BATCH_TOKENS, pad, resolve_device
+from ..encoders.batches import batches_for
+from ..encoders.transformer import pad, resolve_device
 from ..types import Floats, LearningError, Progress, Task
 from .reader import Piece, Reader, Tagged, assembled
 
@@ -178,7 +178,7 @@ class Classifier:
             module.train()
         done = 0
         with torch.inference_mode():
-            for batch in batches_by_tokens([len(t) for t in tokens], BATCH_TOKENS[self.device.split(":")[0]]):
+            for batch in batches_for(self.device, [len(t) for t in tokens]):
                 yield batch
                 done += len(batch)
                 if on_progress is not None:

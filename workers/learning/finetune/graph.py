@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..encoders.batches import batches_for
 from ..encoders.onnx import Session
-from ..encoders.transformer import BATCH_TOKENS, batches_by_tokens
 from ..types import Progress, Task
 from .reader import Reader, Tagged, assembled
 
@@ -65,7 +65,7 @@ class Graph:
 
 def _batches(tokens: list[list[int]], on_progress: Progress | None) -> Iterator[list[int]]:
     done = 0
-    for batch in batches_by_tokens([len(t) for t in tokens], BATCH_TOKENS["cpu"]):
+    for batch in batches_for("cpu", [len(t) for t in tokens]):
         yield batch
         done += len(batch)
         if on_progress is not None:
