@@ -1,6 +1,6 @@
 """What a test does to requests on their way.
 
-Chromium may send a request past a route for a moment after `page.route` has returned (3 of 100 in a busy page): what is
+Chromium may send a request past a route for a moment after `page.route` has returned (6 of 240 in a busy page): what is
 set up here is known to work when the function returns. A route that is set before the page is opened needs none of this.
 """
 
